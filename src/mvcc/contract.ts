@@ -1,0 +1,45 @@
+/**
+ * What the multi-version store needs from outside, as interfaces that storage implements and tests replace.
+ */
+import type { LeaseId, Revision } from "../base/brand.js";
+
+/**
+ * A revision: `main` counts transactions, `sub` the writes inside one, from 0.
+ * Example: a transaction that puts a and deletes b at revision 7 makes 7.0 (put a) and 7.1 (tombstone of b).
+ */
+export interface RevisionId {
+  readonly main: Revision;
+  readonly sub: number;
+}
+
+/**
+ * The log of revisions, in ascending order. A value is the protobuf bytes of mvccpb.KeyValue just as a client
+ * gets them; a tombstone's holds the key alone.
+ */
+export interface RevisionLog {
+  /**
+   * The stored bytes of a revision, at once (cached block or a synchronous read). The bytes are shared: never
+   * written to. Asking for a revision that is not there is our bug (AssertionError); a block that fails its
+   * checksum is a DamageError.
+   */
+  read(main: Revision, sub: number): Uint8Array;
+  /** Appends the next revision in order; `read` sees it at once. Durability comes behind, from the Raft log. */
+  append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void;
+}
+
+/** One stored revision as a pass over the store yields it. */
+export interface RevisionRecord {
+  readonly main: Revision;
+  readonly sub: number;
+  readonly tombstone: boolean;
+  /** Protobuf bytes of mvccpb.KeyValue; shares memory with its block. */
+  readonly keyValue: Uint8Array;
+}
+
+/** Which keys hang on which lease. The lease room implements it; a store without leases gets a book of none. */
+export interface LeaseBook {
+  exists(lease: LeaseId): boolean;
+  /** Attaches `key` (latin1) to `lease`, which exists. */
+  attach(lease: LeaseId, key: string): void;
+  detach(lease: LeaseId, key: string): void;
+}

@@ -1,0 +1,84 @@
+/**
+ * The seam between services and whatever carries them: a service is a list of methods, each with its codec and
+ * its handler. No gRPC library is named here or above. `transport/grpc-js-server.ts` serves them by
+ * @grpc/grpc-js; a server of our own can take its place without a change in api/.
+ */
+
+/** gRPC status codes (grpc/grpc doc/statuscodes.md). */
+export const StatusCode = {
+  Ok: 0, Canceled: 1, Unknown: 2, InvalidArgument: 3, DeadlineExceeded: 4, NotFound: 5, AlreadyExists: 6,
+  PermissionDenied: 7, ResourceExhausted: 8, FailedPrecondition: 9, Aborted: 10, OutOfRange: 11,
+  Unimplemented: 12, Internal: 13, Unavailable: 14, DataLoss: 15, Unauthenticated: 16,
+} as const;
+export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
+
+/** How a call ends when it does not end well: what the client sees in its trailers. */
+export class RpcStatus extends Error {
+  override readonly name = "RpcStatus";
+  constructor(
+    readonly code: StatusCode,
+    message: string,
+    /** Serialized google.rpc.Status for `grpc-status-details-bin`, where a service has details. */
+    readonly details?: Uint8Array,
+  ) {
+    super(message);
+  }
+}
+
+/** What a handler may know of its call beside the request. */
+export interface CallContext {
+  /** First value of a metadata key (lower case), ASCII. */
+  metadata(key: string): string | undefined;
+  /** Address of the client, "host:port". */
+  readonly peer: string;
+  /** Common name of the client's verified certificate; undefined without one. */
+  readonly certificateCommonName: string | undefined;
+  /** Milliseconds left when the call arrived; undefined where the client set no deadline. */
+  readonly timeoutMs: number | undefined;
+  /** Calls `listener` once when the client cancelled, its deadline passed, or the connection broke; at once if it already did. */
+  onCancel(listener: () => void): void;
+  readonly cancelled: boolean;
+}
+
+/** Where the responses of a streaming method go. */
+export interface ResponseSink<Response> {
+  /** Sends a response. False when the client is behind: await `drained` before the next one. */
+  write(response: Response): boolean;
+  /** Resolves when there is room again; rejects with RpcStatus Canceled when the call is over. */
+  drained(): Promise<void>;
+}
+
+/** `encode` may give several parts, so that stored bytes are carried and not copied. */
+export interface MethodCodec<Request, Response> {
+  decode(bytes: Uint8Array): Request;
+  encode(response: Response): Uint8Array | readonly Uint8Array[];
+}
+
+interface MethodBase<Request, Response> extends MethodCodec<Request, Response> {
+  /** "/etcdserverpb.KV/Put" */
+  readonly path: string;
+}
+
+export interface UnaryMethod<Request, Response> extends MethodBase<Request, Response> {
+  readonly kind: "unary";
+  /** May answer at once or later. Failures: RpcStatus, StoreError; anything else is Internal and logged. */
+  handle(request: Request, call: CallContext): Response | Promise<Response>;
+}
+
+export interface ServerStreamMethod<Request, Response> extends MethodBase<Request, Response> {
+  readonly kind: "serverStream";
+  handle(request: Request, call: CallContext, sink: ResponseSink<Response>): Promise<void>;
+}
+
+/** Client-streaming methods use it too: they write one response and return. */
+export interface BidiMethod<Request, Response> extends MethodBase<Request, Response> {
+  readonly kind: "bidi";
+  /** `requests` ends when the client half-closes; the call ends when the promise settles. */
+  handle(requests: AsyncIterable<Request>, call: CallContext, sink: ResponseSink<Response>): Promise<void>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a list of methods has as many message types as methods.
+export type RpcMethod = UnaryMethod<any, any> | ServerStreamMethod<any, any> | BidiMethod<any, any>;
+
+/** Turns what a handler threw into the status that the client sees; api/error-table.ts provides it. */
+export type ErrorMapper = (error: unknown) => RpcStatus;
