@@ -1,8 +1,35 @@
 /** What the process asks of a server for one listening address; implementations serve the methods of rpc.ts. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Readable, Writable } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "../base/logger.js";
 import type { ErrorMapper, RpcMethod } from "./rpc.js";
+
+/**
+ * What an HTTP handler may use of a request. node:http's IncomingMessage is one; a request over HTTP/2 is another
+ * (http2/http-request.ts). Headers are lower case; over HTTP/2 `:authority` appears as `host`.
+ */
+export interface HttpRequest extends Readable {
+  readonly method?: string | undefined;
+  /** Path and query. */
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** "1.0", "1.1", "2.0" */
+  readonly httpVersion: string;
+  readonly socket: { readonly remoteAddress?: string | undefined; readonly remotePort?: number | undefined };
+}
+
+/** What an HTTP handler may use of a response; node:http's ServerResponse is one. */
+export interface HttpResponse extends Writable {
+  statusCode: number;
+  readonly headersSent: boolean;
+  setHeader(name: string, value: number | string | readonly string[]): unknown;
+  getHeader(name: string): number | string | readonly string[] | undefined;
+  removeHeader(name: string): void;
+  writeHead(statusCode: number, headers?: Readonly<Record<string, number | string | string[]>>): unknown;
+}
+
+export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
 
 export interface TlsListenOptions extends SecureContextOptions {
   /** Ask for a client certificate. */
@@ -15,7 +42,7 @@ export interface TransportServerOptions {
   readonly methods: readonly RpcMethod[];
   readonly mapError: ErrorMapper;
   /** Serves HTTP/1.1 requests and HTTP/2 requests that are not gRPC, on the same port. */
-  readonly http: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly http: HttpHandler;
   /** Absent: plain TCP with HTTP/2 by prior knowledge. Present: TLS with ALPN h2 and http/1.1. */
   readonly tls: TlsListenOptions | undefined;
   /** Largest message that a client may send, bytes. */
