@@ -1,0 +1,25 @@
+/** The wire forms of the hot rpcs of the KV service, in one place for api/ and apply/. */
+export {
+  decodeCompactionRequest,
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  decodeTxnRequest,
+} from "./decode.js";
+export {
+  encodeCompactionResponse,
+  encodeDeleteRangeResponse,
+  encodePutResponse,
+  encodeRangeResponse,
+  encodeTxnResponse,
+  type ResponseHeader,
+} from "./encode.js";
+export {
+  decodeKeyValue,
+  encodeKeyValue,
+  type KeyValue,
+  storedKey,
+  storedKeyBytes,
+  storedLease,
+  storedValue,
+} from "./key-value.js";

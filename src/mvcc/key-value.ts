@@ -1,0 +1,194 @@
+/**
+ * mvccpb.KeyValue as bytes: made once at the put, stored and answered as they are. Fields stand in the order of
+ * their numbers and zeros are left out, as Go's protobuf writes them, because the bytes go into the hash that
+ * members compare.
+ *
+ * Example: key "a", created at 2, modified at 3, version 2, value "x", no lease:
+ * 0a 01 61 | 10 02 | 18 03 | 20 02 | 2a 01 78
+ */
+import type { LeaseId, Revision } from "../base/brand.js";
+import { allocateBytes, bytesToLatin1, emptyBytes } from "../base/bytes.js";
+import { ProtoError, ProtoReader, ProtoWriter, varintSize } from "../base/protowire.js";
+
+/** All fields of a stored pair; key and value share memory with the bytes they were read from. */
+export interface KeyValue {
+  readonly key: Uint8Array;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  readonly version: number;
+  readonly value: Uint8Array;
+  /** 0: no lease. */
+  readonly lease: LeaseId;
+}
+
+const keyTag = 0x0a;
+const createTag = 0x10;
+const modTag = 0x18;
+const versionTag = 0x20;
+const valueTag = 0x2a;
+const leaseTag = 0x30;
+
+const scratch = new ProtoWriter(1024);
+
+/** The protobuf bytes, in memory of their own. */
+export function encodeKeyValue(pair: KeyValue): Uint8Array {
+  scratch.reset();
+  scratch
+    .bytesField(1, pair.key)
+    .int64Field(2, pair.createRevision)
+    .int64Field(3, pair.modRevision)
+    .int64Field(4, pair.version);
+  const { value, lease } = pair;
+  if (value.length > 0) scratch.varint(valueTag).varint(value.length);
+  const head = scratch.length;
+  // The value is copied once, to its final place, and never through the scratch memory.
+  scratch.bigField(6, lease);
+  const written = scratch.finish();
+  const bytes = allocateBytes(written.length + value.length);
+  bytes.set(written.subarray(0, head));
+  bytes.set(value, head);
+  if (written.length > head) bytes.set(written.subarray(head), head + value.length);
+  return bytes;
+}
+
+/** What is stored for a delete: the key alone. */
+export function encodeTombstone(key: Uint8Array): Uint8Array {
+  const bytes = allocateBytes(1 + varintSize(key.length) + key.length);
+  scratch.reset();
+  scratch.bytesField(1, key);
+  bytes.set(scratch.finish());
+  return bytes;
+}
+
+/** The pair of a delete event: key and the revision of the delete. */
+export function encodeDeleted(key: Uint8Array, modRevision: Revision): Uint8Array {
+  return encodeKeyValue({ key, createRevision: 0, modRevision, version: 0, value: emptyBytes, lease: 0n });
+}
+
+/** All fields. Errors: ProtoError. */
+export function decodeKeyValue(bytes: Uint8Array): KeyValue {
+  const reader = new ProtoReader(bytes);
+  let key = emptyBytes;
+  let value = emptyBytes;
+  let createRevision = 0;
+  let modRevision = 0;
+  let version = 0;
+  let lease = 0n;
+  while (reader.more) {
+    const tag = reader.tag();
+    switch (tag) {
+      case keyTag:
+        key = reader.slice();
+        break;
+      case createTag:
+        createRevision = reader.int64();
+        break;
+      case modTag:
+        modRevision = reader.int64();
+        break;
+      case versionTag:
+        version = reader.int64();
+        break;
+      case valueTag:
+        value = reader.slice();
+        break;
+      case leaseTag:
+        lease = reader.int64Big();
+        break;
+      default:
+        reader.skip(tag);
+    }
+  }
+  return { key, createRevision, modRevision, version, value, lease };
+}
+
+/** The key as a latin1 string. Reads nothing but the first field where the bytes are as `encodeKeyValue` writes them. */
+export function storedKey(bytes: Uint8Array): string {
+  return bytesToLatin1(storedKeyBytes(bytes));
+}
+
+/** The key, sharing memory with `bytes`. */
+export function storedKeyBytes(bytes: Uint8Array): Uint8Array {
+  return sliceField(bytes, keyTag);
+}
+
+/** The value, sharing memory with `bytes`; empty where there is none. */
+export function storedValue(bytes: Uint8Array): Uint8Array {
+  return sliceField(bytes, valueTag);
+}
+
+/** The lease; 0 where there is none. */
+export function storedLease(bytes: Uint8Array): LeaseId {
+  const reader = new ProtoReader(bytes);
+  while (reader.more) {
+    const tag = reader.tag();
+    if (tag === leaseTag) return reader.int64Big();
+    reader.skip(tag);
+  }
+  return 0n;
+}
+
+function sliceField(bytes: Uint8Array, wanted: number): Uint8Array {
+  const reader = new ProtoReader(bytes);
+  while (reader.more) {
+    const tag = reader.tag();
+    if (tag === wanted) return reader.slice();
+    reader.skip(tag);
+  }
+  return emptyBytes;
+}
+
+/**
+ * Reads what the index needs of stored bytes, without an object a record: a restart looks at every one. The
+ * fields are those of the last `read`.
+ */
+export class KeyValueHead {
+  key = "";
+  createRevision: Revision = 0;
+  version = 0;
+  lease: LeaseId = 0n;
+  private bytes: Uint8Array = emptyBytes;
+  private at = 0;
+
+  /** Errors: ProtoError. */
+  read(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.at = 0;
+    this.key = "";
+    this.createRevision = 0;
+    this.version = 0;
+    this.lease = 0n;
+    while (this.at < bytes.length) {
+      const tag = bytes[this.at++]!;
+      if (tag === keyTag || tag === valueTag) {
+        const length = this.varint();
+        const start = this.at;
+        if (start + length > bytes.length) throw new ProtoError("unexpected EOF");
+        this.at = start + length;
+        if (tag === keyTag) this.key = bytesToLatin1(bytes.subarray(start, this.at));
+      } else if (tag === leaseTag) {
+        const lease = new ProtoReader(bytes, this.at).int64Big();
+        this.varint();
+        this.lease = lease;
+      } else {
+        const value = this.varint();
+        if (tag === createTag) this.createRevision = value;
+        else if (tag === versionTag) this.version = value;
+        else if (tag !== modTag) throw new ProtoError(`a stored pair has no field ${tag >>> 3}`);
+      }
+    }
+  }
+
+  private varint(): number {
+    const { bytes } = this;
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      if (this.at >= bytes.length) throw new ProtoError("unexpected EOF");
+      const byte = bytes[this.at++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+  }
+}
