@@ -15,6 +15,8 @@ export const limits = {
   txnDepthMax: 64,
   /** Entries proposed but not yet applied on a member; etcd's maxGapBetweenApplyAndCommitIndex. */
   applyGapMax: 5_000,
+  /** Requests of clients that wait for one member: at 1 KB each, 100 MB at the worst. */
+  waitingRequestsMax: 100_000,
   /** Bytes of one Raft append message: enough to fill a 64 KiB socket buffer many times, small enough not to delay heartbeats. */
   appendMessageBytesMax: 512 * kib,
   /** Append messages in flight to one follower; etcd's maxInflightMsgs. */
@@ -29,6 +31,22 @@ export const limits = {
   blockBytesMax: 64 * kib,
   /** Decoded blocks kept in memory for reads. */
   blockCacheBytesMax: 64 * mib,
+  /** Applied bytes that start a flush to LevelDB at once; less waits for the next heartbeat, so that blocks fill. */
+  flushBytes: 1 * mib,
+  /** Blocks that a pass over the store (scan, compaction, image) takes from LevelDB at once: one crossing, 2 to 3 ms of checking and repacking. */
+  blockReadBytesMax: 512 * kib,
+  /** LevelDB's memtable and log: up to two in memory; larger means fewer table files that overlap. */
+  storeWriteBufferBytes: 8 * mib,
+  /** One table file of LevelDB: a store of 8 GiB is 1,000 files, as many as LevelDB maps into memory. */
+  storeFileBytes: 8 * mib,
+  /** Dead bytes on disk, beyond as much as the live ones, before a compaction makes LevelDB drop them. */
+  storeGarbageBytesMax: 64 * mib,
+  /** LevelDB reclaims this much live data at a time, so that its memtable is not kept waiting for long. */
+  storeReclaimBytes: 64 * mib,
+  /** A small state record's key; the longest holds a user's name. */
+  stateKeyBytesMax: 4 * kib,
+  /** One record of an incoming store image: above the largest request that a flag can allow, below what breaks a Buffer. */
+  imageRecordBytesMax: 512 * mib,
   /** Bytes of revisions in memory that LevelDB does not hold yet; above it apply waits. */
   pendingRevisionBytesMax: 64 * mib,
   /** Preallocated size of a segment of the Raft log; etcd's SegmentSizeBytes. */
@@ -43,4 +61,12 @@ export const limits = {
   sliceKeysMax: 2_000,
   /** …or at most at this many bytes. */
   sliceBytesMax: 2 * mib,
+  /** Largest request of our client: etcd's client default, 2 MiB, above what servers take, so that the server answers. */
+  clientSendBytesMax: 2 * mib,
+  /** Times that the client sends one repeatable call; etcd's defaultUnaryMaxRetries. */
+  clientAttemptsMax: 100,
+  /** Pause before the client's next attempt, ms, times the attempt: etcd's defaultBackoffWaitBetween. */
+  clientRetryPauseMs: 25,
+  /** Pause between dialing one endpoint and the next, ms; RFC 8305 section 8 recommends 250. */
+  clientConnectStaggerMs: 250,
 } as const;

@@ -2,6 +2,7 @@
 import type { MemberId } from "../base/brand.js";
 import type { Message } from "../raft/message.js";
 import type { StoreImage } from "./revision-store.js";
+import type { ReceivedImage } from "./snapshot-store.js";
 
 export interface Peer {
   readonly id: MemberId;
@@ -11,6 +12,8 @@ export interface Peer {
 /** What comes back to the member from the links. */
 export interface PeerEvents {
   message(message: Message): void;
+  /** A snapshot message whose image arrived whole and verified. The member installs or discards it. */
+  snapshot(message: Message, image: ReceivedImage): void;
   /** The link to `peer` broke, or its queue was full: raft probes it before it sends more. */
   unreachable(peer: MemberId): void;
   /** A snapshot sent with `sendSnapshot` arrived whole, or not. */

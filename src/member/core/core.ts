@@ -1,0 +1,234 @@
+/**
+ * One member without its disk, network and clock: events in, effects out. The driver (real processes) and the
+ * simulator (all members in one) call the same two methods: `step` for each event that arrived, then `turn` once.
+ *
+ * A turn proposes everything that waits, asks for reads, lets raft speak, and applies what is committed: in
+ * memory, at once. What must be durable first hangs on the append that makes it so (`PendingAppend.responses`).
+ *
+ * Absent here: await, clocks, node:*, and whoever waits for an answer.
+ */
+import type { Index } from "../../base/brand.js";
+import { assert } from "../../base/assert.js";
+import { limits } from "../../base/limits.js";
+import type { LogMark } from "../../ports/raft-log.js";
+import type { MemoryLog } from "../../raft/log-store.js";
+import { isLocalTarget, type Message, type StorageAppendMessage, type StorageApplyMessage } from "../../raft/message.js";
+import type { RaftNode } from "../../raft/node.js";
+import { type Entry, EntryType } from "../../raft/types.js";
+import { applyConfChangeEntry } from "./conf-changes.js";
+import { type CoreEvent, type Effects, noEffects } from "./events.js";
+import { ProposalQueue } from "./proposals.js";
+import { ReadTable } from "./reads.js";
+import type { ReplicatedState } from "./replicated-state.js";
+
+export interface CoreOptions {
+  /** Unlike at any earlier start of this member: tells reads of this life from those of an earlier one. */
+  readonly incarnation: number;
+  /** Linearizable reads are asked anew after this many ticks without an answer. */
+  readonly readRetryTicks: number;
+  /** Entries applied after which the log is cut (--snapshot-count). */
+  readonly snapshotCount: number;
+  /** Entries kept in memory behind the cut, for followers that lag (--snapshot-catchup-entries). */
+  readonly catchUpEntries: number;
+}
+
+export interface CoreDeps {
+  readonly raft: RaftNode;
+  readonly log: MemoryLog;
+  readonly state: ReplicatedState;
+  /** Where the log was last cut. */
+  readonly lastCut: Index;
+}
+
+/** Entries applied in one turn at most: with the byte bound of raft's pages, below about 10 ms of work. */
+const entriesPerTurnMax = 5_000;
+
+export class MemberCore {
+  private readonly proposals = new ProposalQueue();
+  private readonly reads: ReadTable;
+  private readonly applyQueue: StorageApplyMessage[] = [];
+  private effects: Effects = noEffects();
+  private replicated: ReplicatedState;
+  private lastCut: Index;
+  private appliedIndex: Index;
+
+  constructor(
+    private readonly options: CoreOptions,
+    private readonly deps: CoreDeps,
+  ) {
+    const { id } = deps.raft.status();
+    this.reads = new ReadTable({ id, incarnation: options.incarnation, retryTicks: options.readRetryTicks });
+    this.replicated = deps.state;
+    this.lastCut = deps.lastCut;
+    this.appliedIndex = deps.state.deps.records.durableApplied.index;
+  }
+
+  get raft(): RaftNode {
+    return this.deps.raft;
+  }
+
+  get state(): ReplicatedState {
+    return this.replicated;
+  }
+
+  /** Index of the last entry whose effects reads see. */
+  get applied(): Index {
+    return this.appliedIndex;
+  }
+
+  /** Takes note of an event; what follows from it comes with the next `turn`. */
+  step(event: CoreEvent): void {
+    const { raft } = this.deps;
+    switch (event.type) {
+      case "tick":
+        this.reads.tick();
+        raft.tick();
+        return;
+      case "propose":
+        if (!this.proposals.add(event.id, event.data)) this.refuse([event.id]);
+        return;
+      case "proposeConfChange":
+        if (raft.proposeConfChange(event.change).kind !== "accepted") this.refuse([event.id]);
+        return;
+      case "abandon":
+        this.proposals.abandon(event.id);
+        return;
+      case "read":
+        this.reads.add(event.ticket);
+        return;
+      case "message":
+        raft.step(event.message);
+        return;
+      case "persisted":
+        for (const response of event.responses) raft.step(response);
+        return;
+      case "cut":
+        this.cut(event.mark);
+        return;
+      case "unreachable":
+        raft.reportUnreachable(event.peer);
+        return;
+      case "snapshotSent":
+        raft.reportSnapshot(event.peer, event.arrived);
+        return;
+      case "transferLeadership":
+        raft.transferLeadership(event.target);
+        return;
+    }
+  }
+
+  /** Everything that follows from the events since the last turn. */
+  turn(): Effects {
+    const { raft } = this.deps;
+    this.propose();
+    this.askForReads();
+    let budget = entriesPerTurnMax;
+    while (true) {
+      budget -= this.applyQueued(budget);
+      if (budget <= 0 || !raft.hasReady()) break;
+      this.absorbReady();
+    }
+    this.reads.release(this.appliedIndex, this.effects.reads);
+    this.effects.more = raft.hasReady() || (this.applyQueue.length > 0 && !this.storeIsFull());
+    if (this.appliedIndex - this.lastCut >= this.options.snapshotCount) this.effects.cutAt = this.appliedIndex;
+    const effects = this.effects;
+    this.effects = noEffects();
+    return effects;
+  }
+
+  /** A snapshot was installed: `state` is what the log up to `mark` built. Follows the append that carried it. */
+  adopt(state: ReplicatedState, mark: LogMark): void {
+    assert(mark.index > this.appliedIndex, "a snapshot that is installed is ahead of what was applied");
+    this.replicated = state;
+    this.appliedIndex = mark.index;
+    this.lastCut = mark.index;
+    this.effects.membershipChanged = true;
+  }
+
+  private propose(): void {
+    if (this.proposals.empty) return;
+    const outcome = this.deps.raft.propose(this.proposals.payloads());
+    if (outcome.kind === "accepted") this.proposals.clear();
+    else if (outcome.reason === "uncommittedBytes") this.refuse(this.proposals.clear());
+    // Without a leader, or while one hands over, they wait for the next.
+  }
+
+  private refuse(ids: readonly bigint[]): void {
+    for (const id of ids) this.effects.refused.push({ id, reason: "tooManyRequests" });
+  }
+
+  private askForReads(): void {
+    if (this.reads.canBegin && this.deps.raft.status().leader !== 0n) this.deps.raft.readIndex(this.reads.begin());
+  }
+
+  private absorbReady(): void {
+    const ready = this.deps.raft.ready();
+    if (ready.softState !== undefined) {
+      this.effects.leaderChanged = true;
+      this.reads.forgetQuestion();
+      this.askForReads();
+    }
+    for (const read of ready.readStates) this.reads.confirm(read.context, read.index);
+    for (const message of ready.messages) this.route(message);
+    this.askForReads();
+  }
+
+  private route(message: Message): void {
+    if (message.type === "MsgStorageAppend") this.queueAppend(message);
+    else if (message.type === "MsgStorageApply") this.applyQueue.push(message);
+    else if (message.type === "MsgSnap") this.effects.snapshotMessages.push(message);
+    else {
+      assert(!isLocalTarget(message.to), "only storage messages go to a local target");
+      this.effects.messages.push(message);
+    }
+  }
+
+  private queueAppend(message: StorageAppendMessage): void {
+    const { snapshot, entries, hardState, responses } = message;
+    const mark = snapshot?.metadata;
+    this.effects.appends.push({
+      append: { entries, hardState, mark },
+      mustSync: entries.length > 0 || responses.length > 0 || snapshot !== undefined,
+      snapshot,
+      responses,
+    });
+  }
+
+  /** Applies queued pages while `budget` entries and the store's room last; gives the entries applied. */
+  private applyQueued(budget: number): number {
+    let count = 0;
+    while (count < budget && this.applyQueue.length > 0 && !this.storeIsFull()) {
+      const page = this.applyQueue.shift()!;
+      for (const entry of page.entries) this.applyEntry(entry);
+      count += page.entries.length;
+      const last = page.entries.at(-1);
+      if (last !== undefined) this.replicated.seal({ index: last.index, term: last.term });
+      for (const response of page.responses) this.deps.raft.step(response);
+    }
+    return count;
+  }
+
+  private applyEntry(entry: Entry): void {
+    assert(entry.index === this.appliedIndex + 1, "entries are applied once each, in order");
+    if (entry.type === EntryType.Normal) {
+      const applied = this.replicated.applier.apply(entry.data);
+      if (applied !== undefined) this.effects.applied.push(applied);
+    } else {
+      this.effects.applied.push(applyConfChangeEntry(entry, this.deps.raft, this.replicated));
+      this.effects.membershipChanged = true;
+    }
+    this.appliedIndex = entry.index;
+  }
+
+  private storeIsFull(): boolean {
+    return this.replicated.deps.records.pendingBytes > limits.pendingRevisionBytesMax;
+  }
+
+  private cut(mark: LogMark): void {
+    const { log } = this.deps;
+    this.lastCut = mark.index;
+    log.createSnapshot(mark);
+    const keepFrom = mark.index - this.options.catchUpEntries;
+    if (keepFrom >= log.firstIndex()) log.compact(keepFrom);
+  }
+}

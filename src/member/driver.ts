@@ -1,0 +1,206 @@
+/**
+ * The one async loop of a member: it carries events into the core and effects out of it, and knows when the disk
+ * has answered. Every turn of Node's event loop is one turn of the core: all that arrived in it is proposed,
+ * written and sent together. Kept small, because the simulator drives the core in its place.
+ *
+ * Durability, in order: an append is written and synced, then its responses go out. The store follows behind,
+ * never ahead of the own log.
+ */
+import type { Index, MemberId } from "../base/brand.js";
+import { failpoints } from "../base/failpoint.js";
+import type { Logger } from "../base/logger.js";
+import type { Clock } from "../ports/clock.js";
+import type { PeerTransport } from "../ports/peer-transport.js";
+import type { RaftLog } from "../ports/raft-log.js";
+import type { ReceivedImage } from "../ports/snapshot-store.js";
+import type { Message } from "../raft/message.js";
+import type { MemberCore } from "./core/core.js";
+import type { CoreEvent, Effects, PendingAppend } from "./core/events.js";
+import type { StoreKeeper } from "./store-keeper.js";
+
+export interface DriverOptions {
+  readonly id: MemberId;
+  readonly heartbeatIntervalMs: number;
+}
+
+export interface DriverDeps {
+  readonly core: MemberCore;
+  readonly log: RaftLog;
+  readonly keeper: StoreKeeper;
+  readonly peers: PeerTransport;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Index of the newest entry that the log held when it was opened. */
+  readonly durableIndex: Index;
+  /** What the waiters and the services want to know of a turn. */
+  readonly observe: (effects: Effects) => void;
+  /** The disk failed, or an invariant broke: the process must stop. Called once. */
+  readonly fail: (error: unknown) => void;
+}
+
+export class Driver {
+  private readonly appends: PendingAppend[] = [];
+  private readonly images = new Map<Index, ReceivedImage>();
+  private turnScheduled = false;
+  private writing = false;
+  private stopped = false;
+  private readonly stopTicking: () => void;
+
+  constructor(
+    private readonly options: DriverOptions,
+    private readonly deps: DriverDeps,
+  ) {
+    this.stopTicking = deps.clock.every(options.heartbeatIntervalMs, () => this.tick());
+    deps.keeper.advanceDurable(deps.durableIndex);
+    this.schedule();
+  }
+
+  /** An event for the core; what follows from it happens at the end of this turn of the event loop. */
+  push(event: CoreEvent): void {
+    if (this.stopped) return;
+    this.guard(() => this.deps.core.step(event));
+    this.schedule();
+  }
+
+  /** A snapshot whose image arrived whole: raft decides whether it is of use. */
+  pushSnapshot(message: Message & { readonly type: "MsgSnap" }, image: ReceivedImage): void {
+    this.images.set(message.snapshot.metadata.index, image);
+    this.push({ type: "message", message });
+  }
+
+  /** No more turns; resolves when the write in hand is over. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.stopTicking();
+    while (this.writing) await new Promise<void>((resolve) => setImmediate(resolve));
+    for (const image of this.images.values()) await image.discard();
+  }
+
+  private tick(): void {
+    this.push({ type: "tick" });
+    this.pump({ idle: true });
+    this.guard(() => this.deps.keeper.flushBehind());
+  }
+
+  private schedule(): void {
+    if (this.turnScheduled || this.stopped) return;
+    this.turnScheduled = true;
+    setImmediate(() => {
+      this.turnScheduled = false;
+      if (!this.stopped) this.guard(() => this.turn());
+    });
+  }
+
+  private turn(): void {
+    const { core, keeper } = this.deps;
+    const effects = core.turn();
+    if (effects.messages.length > 0) this.send(effects.messages);
+    for (const append of effects.appends) this.appends.push(append);
+    this.pump({ idle: false });
+    for (const message of effects.snapshotMessages) keeper.sendSnapshot(message, this.deps.peers);
+    this.discardUnusedImages(effects);
+    if (effects.cutAt !== undefined) keeper.cut((pending) => this.enqueue(pending));
+    keeper.afterApply(() => this.schedule());
+    this.deps.observe(effects);
+    if (effects.more) this.schedule();
+  }
+
+  private send(messages: readonly Message[]): void {
+    const leading = this.deps.core.raft.status().role === "leader";
+    if (leading) failpoints.raftBeforeLeaderSend?.();
+    else failpoints.raftBeforeFollowerSend?.();
+    this.deps.peers.send(messages);
+  }
+
+  private enqueue(pending: PendingAppend): void {
+    this.appends.push(pending);
+    this.pump({ idle: false });
+  }
+
+  /**
+   * Starts the next write unless one is under way. Where only commit indexes wait they stay until something
+   * needs the disk or a tick passes: losing them costs nothing.
+   */
+  private pump(options: { readonly idle: boolean }): void {
+    if (this.writing || this.stopped || this.appends.length === 0) return;
+    if (!options.idle && !this.appends.some((pending) => pending.mustSync)) return;
+    this.writing = true;
+    const batch = this.appends.splice(0, this.batchLength());
+    this.write(batch).then(
+      () => {
+        this.writing = false;
+        this.pump({ idle: false });
+      },
+      (error: unknown) => {
+        this.writing = false;
+        this.stopped = true;
+        this.deps.fail(error);
+      },
+    );
+  }
+
+  /** Everything that waits; a snapshot goes alone, as it replaces the store first. */
+  private batchLength(): number {
+    const at = this.appends.findIndex((pending) => pending.snapshot !== undefined);
+    if (at < 0) return this.appends.length;
+    return Math.max(at, 1);
+  }
+
+  private async write(batch: readonly PendingAppend[]): Promise<void> {
+    const { core, log, keeper } = this.deps;
+    const snapshot = batch[0]!.snapshot;
+    if (snapshot !== undefined) await this.install(snapshot.metadata.index);
+    failpoints.raftBeforeSave?.();
+    await log.append(
+      batch.map((pending) => pending.append),
+      { mustSync: batch.some((pending) => pending.mustSync) },
+    );
+    failpoints.raftAfterSave?.();
+    let durable = snapshot?.metadata.index ?? 0;
+    for (const pending of batch) {
+      durable = pending.append.entries.at(-1)?.index ?? durable;
+      this.deliver(pending.responses);
+      pending.durable?.();
+    }
+    if (durable > 0) keeper.advanceDurable(durable);
+    if (snapshot !== undefined) await log.release(core.applied);
+    this.schedule();
+  }
+
+  /** Responses of a durable append: those to this member go back into the core, the others leave. */
+  private deliver(responses: readonly Message[]): void {
+    if (responses.length === 0) return;
+    const own = responses.filter((message) => message.to === this.options.id);
+    if (own.length > 0) this.deps.core.step({ type: "persisted", responses: own });
+    if (own.length < responses.length) this.send(responses.filter((message) => message.to !== this.options.id));
+  }
+
+  private async install(index: Index): Promise<void> {
+    const image = this.images.get(index);
+    if (image === undefined) throw new Error(`the image of the snapshot at index ${index} is gone`);
+    this.images.delete(index);
+    failpoints.raftBeforeApplySnap?.();
+    await this.deps.keeper.install(image, this.deps.core);
+    failpoints.raftAfterApplySnap?.();
+  }
+
+  /** An image whose message raft passed over (an old one) is of no use. */
+  private discardUnusedImages(effects: Effects): void {
+    if (this.images.size === 0) return;
+    const wanted = new Set([...this.appends, ...effects.appends].map((pending) => pending.snapshot?.metadata.index));
+    for (const [index, image] of this.images) {
+      if (wanted.has(index)) continue;
+      this.images.delete(index);
+      void image.discard();
+    }
+  }
+
+  private guard(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.stopped = true;
+      this.deps.fail(error);
+    }
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * A running member: what the services call (contract.ts), put together from the core, its driver and the
+ * tables of who waits.
+ */
+import type { ApplyResult } from "../apply/result.js";
+import { encodeRaftRequest } from "../apply/raft-request.js";
+import type { ClusterId, MemberId, Revision } from "../base/brand.js";
+import { StoreError, storeError } from "../base/errors.js";
+import type { RangeCursor } from "../mvcc/range-cursor.js";
+import type { RangeRequest } from "../mvcc/requests.js";
+import type { RangeResult } from "../mvcc/results.js";
+import type { Clock } from "../ports/clock.js";
+import type { Compactor } from "./compactor.js";
+import type {
+  AlarmInfo,
+  HashKvResult,
+  HeaderFields,
+  Member,
+  MemberInfo,
+  MemberStatus,
+  ProposeOptions,
+  RequestField,
+} from "./contract.js";
+import type { MemberCore } from "./core/core.js";
+import type { Effects, ReadTicket } from "./core/events.js";
+import type { Driver } from "./driver.js";
+import { hashKvAt } from "./hash.js";
+import type { LeaderWatch } from "./leader-watch.js";
+import { requestIds } from "./request-ids.js";
+import type { StoreKeeper } from "./store-keeper.js";
+import { WaitTable } from "./waiters.js";
+
+export interface MemberOptions {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  readonly name: string;
+  /** Largest encoded request in bytes (--max-request-bytes). */
+  readonly requestBytesMax: number;
+  /** A request that is not applied after this is given up; it may be applied all the same. etcd: 5 s + 2 election timeouts. */
+  readonly requestTimeoutMs: number;
+  readonly quotaBytes: number;
+}
+
+export interface MemberDeps {
+  readonly core: MemberCore;
+  readonly driver: Driver;
+  readonly keeper: StoreKeeper;
+  readonly compactor: Compactor;
+  readonly leaders: LeaderWatch;
+  readonly clock: Clock;
+}
+
+export class RunningMember implements Member {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  private readonly proposals = new WaitTable<bigint, ApplyResult>();
+  private readonly reads = new WaitTable<ReadTicket, void>();
+  private readonly nextRequestId: () => bigint;
+  private nextTicket: ReadTicket = 1;
+  private stopping = false;
+
+  constructor(
+    private readonly options: MemberOptions,
+    private readonly deps: MemberDeps,
+  ) {
+    this.clusterId = options.clusterId;
+    this.memberId = options.memberId;
+    this.nextRequestId = requestIds(options.memberId, deps.clock.nowMs());
+  }
+
+  header(): HeaderFields {
+    return {
+      clusterId: this.clusterId,
+      memberId: this.memberId,
+      revision: this.deps.core.state.deps.mvcc.revision,
+      raftTerm: this.deps.core.raft.term,
+    };
+  }
+
+  propose(field: RequestField, body: Uint8Array, _options: ProposeOptions): Promise<ApplyResult> {
+    const id = this.nextRequestId();
+    const data = encodeRaftRequest({ id, field, body });
+    if (data.length > this.options.requestBytesMax) throw storeError("RequestTooLarge");
+    return this.submit(id, () => this.deps.driver.push({ type: "propose", id, data }));
+  }
+
+  linearize(_options: ProposeOptions): Promise<void> {
+    if (this.stopping) throw storeError("Stopped");
+    const ticket = this.nextTicket++;
+    const done = this.reads.wait(ticket, this.deps.clock.monotonicMs());
+    this.deps.driver.push({ type: "read", ticket });
+    return done;
+  }
+
+  range(request: RangeRequest): RangeResult {
+    return this.deps.core.state.deps.mvcc.range(request);
+  }
+
+  openRange(request: RangeRequest): RangeCursor {
+    return this.deps.core.state.deps.mvcc.openRange(request);
+  }
+
+  compactionFinished(): Promise<void> {
+    return this.deps.compactor.finished();
+  }
+
+  hashKv(revision: Revision): Promise<HashKvResult> {
+    return hashKvAt(revision, this.deps);
+  }
+
+  status(): MemberStatus {
+    const { core, keeper } = this.deps;
+    const raft = core.raft.status();
+    return {
+      clusterId: this.clusterId,
+      memberId: this.memberId,
+      name: this.options.name,
+      leader: raft.leader,
+      term: raft.term,
+      committedIndex: raft.commit,
+      appliedIndex: core.applied,
+      revision: core.state.deps.mvcc.revision,
+      isLearner: core.state.membership.member(this.memberId)?.isLearner ?? false,
+      storeBytes: keeper.store.sizeBytes,
+      storeBytesInUse: keeper.store.sizeInUseBytes,
+      quotaBytes: this.options.quotaBytes,
+      clusterVersion: core.state.membership.clusterVersion,
+    };
+  }
+
+  members(): readonly MemberInfo[] {
+    return this.deps.core.state.membership.members();
+  }
+
+  alarms(): readonly AlarmInfo[] {
+    return this.deps.core.state.alarms.list();
+  }
+
+  async moveLeader(target: MemberId, options: ProposeOptions): Promise<void> {
+    const { core, driver, leaders, clock } = this.deps;
+    if (core.raft.status().leader !== this.memberId) throw storeError("NotLeader");
+    const member = core.state.membership.member(target);
+    if (member === undefined || member.isLearner) throw storeError("BadLeaderTransferee");
+    driver.push({ type: "transferLeadership", target });
+    const limitMs = Math.min(options.timeoutMs ?? this.options.requestTimeoutMs, this.options.requestTimeoutMs);
+    if (!(await leaders.until((leader) => leader === target, { limitMs, clock }))) throw storeError("Timeout");
+  }
+
+  async ready(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        return await this.linearize({ timeoutMs: undefined });
+      } catch (error) {
+        // Without a quorum it takes as long as it takes; the member is just not ready yet.
+        if (!(error instanceof StoreError) || this.stopping) throw error;
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopping) return;
+    await this.handOver();
+    this.stopping = true;
+    this.proposals.rejectAll(storeError("Stopped"));
+    this.reads.rejectAll(storeError("Stopped"));
+    await this.deps.compactor.stop();
+    await this.deps.driver.stop();
+    await this.deps.keeper.close();
+  }
+
+  /** Called by the driver after each turn. */
+  observe(effects: Effects): void {
+    for (const { id, outcome } of effects.applied) {
+      if (outcome instanceof StoreError) this.proposals.reject(id, outcome);
+      else this.proposals.resolve(id, outcome);
+    }
+    for (const { id } of effects.refused) this.proposals.reject(id, storeError("RequestTooManyRequests"));
+    for (const ticket of effects.reads) this.reads.resolve(ticket, undefined);
+  }
+
+  /** Called every heartbeat: gives up what has waited too long. */
+  expireWaiters(): void {
+    const { clock, leaders, driver } = this.deps;
+    const before = clock.monotonicMs() - this.options.requestTimeoutMs;
+    for (const id of this.proposals.expire(before, (startedMs) => leaders.timeoutError(startedMs))) {
+      driver.push({ type: "abandon", id });
+    }
+    this.reads.expire(before, (startedMs) => leaders.timeoutError(startedMs));
+  }
+
+  /** Puts a request that is already encoded through the log; for configuration changes too. */
+  submit(id: bigint, push: () => void): Promise<ApplyResult> {
+    if (this.stopping) throw storeError("Stopped");
+    const done = this.proposals.wait(id, this.deps.clock.monotonicMs());
+    push();
+    return done;
+  }
+
+  /** A leader that goes away hands over first: the others need not wait for an election timeout. */
+  private async handOver(): Promise<void> {
+    const { core, leaders, clock } = this.deps;
+    const { leader, progress } = core.raft.status();
+    if (leader !== this.memberId) return;
+    const heirs = [...progress]
+      .filter(([id, { isLearner, recentActive }]) => id !== this.memberId && !isLearner && recentActive)
+      .sort(([, a], [, b]) => b.match - a.match);
+    const heir = heirs[0];
+    if (heir === undefined) return;
+    this.deps.driver.push({ type: "transferLeadership", target: heir[0] });
+    await leaders.until((next) => next !== this.memberId && next !== 0n, { limitMs: handOverLimitMs, clock });
+  }
+}
+
+/** The process must be gone 1.5 s after SIGTERM; the hand-over usually takes two round trips. */
+const handOverLimitMs = 700;

@@ -1,0 +1,189 @@
+/**
+ * Keeps the durable store in step with the log, from behind: flushes what was applied and is in the log, cuts
+ * the log where the store is durable, sends and installs images of the store.
+ *
+ * Invariant: what the store holds durably is never ahead of the member's own durable log.
+ */
+import type { Index } from "../base/brand.js";
+import { failpoints } from "../base/failpoint.js";
+import { limits } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
+import type { PeerTransport } from "../ports/peer-transport.js";
+import type { LogMark, RaftLog } from "../ports/raft-log.js";
+import type { RevisionStore } from "../ports/revision-store.js";
+import type { ReceivedImage } from "../ports/snapshot-store.js";
+import type { Message } from "../raft/message.js";
+import type { MemberCore } from "./core/core.js";
+import type { PendingAppend } from "./core/events.js";
+import type { ReplicatedState } from "./core/replicated-state.js";
+
+const caller = "member/store";
+
+/** An open store and the state in memory that was built over it. */
+export interface OpenState {
+  readonly store: RevisionStore;
+  readonly state: ReplicatedState;
+}
+
+export interface StoreKeeperDeps {
+  readonly core: MemberCore;
+  readonly log: RaftLog;
+  readonly logger: Logger;
+  /** Builds the state in memory over a store that was just installed. */
+  readonly rebuild: (store: RevisionStore) => Promise<ReplicatedState>;
+  /** A flush failed: the disk can no longer be trusted. */
+  readonly fail: (error: unknown) => void;
+}
+
+interface FlushWaiter {
+  readonly index: Index;
+  readonly resolve: () => void;
+}
+
+export class StoreKeeper {
+  private current: RevisionStore;
+  private durableIndex: Index = 0;
+  private flushing: Promise<void> | undefined;
+  private waiters: FlushWaiter[] = [];
+  private cutting = false;
+  private closed = false;
+
+  constructor(
+    store: RevisionStore,
+    private readonly deps: StoreKeeperDeps,
+  ) {
+    this.current = store;
+  }
+
+  get store(): RevisionStore {
+    return this.current;
+  }
+
+  /** The log is durable up to `index`. */
+  advanceDurable(index: Index): void {
+    this.durableIndex = index;
+    if (this.waiters.length > 0) this.flushForWaiters();
+  }
+
+  /** Starts a flush of what may be flushed, unless one is under way. */
+  flushBehind(): void {
+    if (this.flushing !== undefined || this.closed || this.current.pendingBytes === 0) return;
+    this.startFlush({ sync: false }).catch(this.deps.fail);
+  }
+
+  /** After a turn: flushes when much waits, and calls `onRoom` when the apply may go on. */
+  afterApply(onRoom: () => void): void {
+    if (this.current.pendingBytes < limits.flushBytes) return;
+    this.flushBehind();
+    if (this.current.pendingBytes > limits.pendingRevisionBytesMax) void this.flushing?.then(onRoom, () => {});
+  }
+
+  /** Resolves when everything up to `index`, which is applied, is in the store. Waits for the log to be durable that far. */
+  async flushTo(index: Index): Promise<void> {
+    if (this.current.durableApplied.index >= index) return;
+    const done = new Promise<void>((resolve) => this.waiters.push({ index, resolve }));
+    this.flushForWaiters();
+    await done;
+  }
+
+  /** Makes the store durable where it stands, says so in the log, and lets old entries and segments go. */
+  cut(enqueue: (pending: PendingAppend) => void): void {
+    if (this.cutting || this.closed) return;
+    this.cutting = true;
+    this.cutNow(enqueue)
+      .catch(this.deps.fail)
+      .finally(() => {
+        this.cutting = false;
+      });
+  }
+
+  /** Streams an image of the store to the peer that `message` is for, with the message made to say what the image is. */
+  sendSnapshot(message: Message, peers: PeerTransport): void {
+    if (message.type !== "MsgSnap") return;
+    this.openSnapshot(message, peers).catch((error: unknown) => {
+      this.deps.logger.warn(caller, "failed to send database snapshot", { to: message.to.toString(16), error: String(error) });
+      this.deps.core.step({ type: "snapshotSent", peer: message.to, arrived: false });
+    });
+  }
+
+  /** Replaces the store by a received image, and the state in memory by what the image holds. */
+  async install(image: ReceivedImage, core: MemberCore): Promise<void> {
+    while (this.flushing !== undefined) await this.flushing;
+    const old = this.current;
+    this.deps.logger.info(caller, "applying snapshot", { "incoming-leader-snapshot-index": image.applied.index });
+    const store = await image.install();
+    const state = await this.deps.rebuild(store);
+    this.current = store;
+    core.adopt(state, { ...image.applied, confState: state.confState });
+    await old.close();
+    this.deps.logger.info(caller, "applied snapshot", { "incoming-leader-snapshot-index": image.applied.index });
+  }
+
+  /** Flushes all that may be flushed, to stable storage, and closes the store. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.flushAlone({ sync: true });
+    await this.current.close();
+  }
+
+  /** Entries that changed no key leave nothing pending, but the applied index is to be stored all the same. */
+  private flushForWaiters(): void {
+    if (this.flushing === undefined && !this.closed) this.startFlush({ sync: false }).catch(this.deps.fail);
+  }
+
+  private async flushAlone(options: { readonly sync: boolean }): Promise<void> {
+    while (this.flushing !== undefined) await this.flushing;
+    await this.startFlush(options);
+  }
+
+  private startFlush(options: { readonly sync: boolean }): Promise<void> {
+    const flush = this.current.flush(this.durableIndex, options).finally(() => {
+      this.flushing = undefined;
+    });
+    this.flushing = flush;
+    return flush.then(() => this.settleWaiters());
+  }
+
+  private settleWaiters(): void {
+    const durable = this.current.durableApplied.index;
+    const due = this.waiters.filter((waiter) => waiter.index <= durable);
+    if (due.length === 0) return;
+    this.waiters = this.waiters.filter((waiter) => waiter.index > durable);
+    for (const waiter of due) waiter.resolve();
+  }
+
+  private async cutNow(enqueue: (pending: PendingAppend) => void): Promise<void> {
+    const { core, log, logger } = this.deps;
+    await this.flushAlone({ sync: true });
+    const applied = this.current.durableApplied;
+    // An image of an earlier configuration can not say the present one: the next turn tries again.
+    if (applied.index < core.state.confStateIndex) return;
+    const mark: LogMark = { ...applied, confState: core.state.confState };
+    failpoints.raftBeforeSaveSnap?.();
+    await new Promise<void>((resolve) =>
+      enqueue({ append: { entries: [], mark }, mustSync: true, snapshot: undefined, responses: [], durable: resolve }),
+    );
+    failpoints.raftAfterSaveSnap?.();
+    core.step({ type: "cut", mark });
+    await log.release(mark.index);
+    failpoints.raftAfterWALRelease?.();
+    logger.info(caller, "saved snapshot", { "snapshot-index": mark.index });
+  }
+
+  private async openSnapshot(message: Message & { readonly type: "MsgSnap" }, peers: PeerTransport): Promise<void> {
+    const { core, logger } = this.deps;
+    await this.flushAlone({ sync: false });
+    const image = await this.current.openImage();
+    if (image.applied.index < Math.max(core.state.confStateIndex, message.snapshot.metadata.index)) {
+      await image.close();
+      throw new Error("the store is behind the configuration; raft asks again");
+    }
+    const metadata = { ...image.applied, confState: core.state.confState };
+    logger.info(caller, "sending database snapshot", {
+      "snapshot-index": metadata.index,
+      "remote-peer-id": message.to.toString(16),
+      bytes: image.sizeBytes,
+    });
+    peers.sendSnapshot({ ...message, snapshot: { ...message.snapshot, metadata } }, image);
+  }
+}
