@@ -1,0 +1,43 @@
+/** The client: one connection, one object for each service. */
+import { Cluster } from "./cluster.js";
+import { type Connection, GrpcConnection } from "./connection.js";
+import { Kv } from "./kv.js";
+import { Maintenance } from "./maintenance.js";
+import type { ConnectOptions } from "./options.js";
+import type { TxnBuilder } from "./txn.js";
+
+/** Made by `connect`. Safe to share; close it once. */
+export class QuorateClient implements AsyncDisposable {
+  readonly kv: Kv;
+  readonly cluster: Cluster;
+  readonly maintenance: Maintenance;
+
+  constructor(private readonly connection: Connection) {
+    this.kv = new Kv(connection);
+    this.cluster = new Cluster(connection);
+    this.maintenance = new Maintenance(connection);
+  }
+
+  /** Begins a transaction: short for `kv.txn()`. */
+  txn(): TxnBuilder {
+    return this.kv.txn();
+  }
+
+  /** Closes all connections. Calls under way fail with `Canceled` or `Unavailable`. */
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  /** `await using client = connect(…)` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * A client of the cluster behind `endpoints`. Nothing is dialed before the first call, so this never fails for
+ * an unreachable cluster; it throws `QuorateClientError` InvalidArgument for endpoints that make no sense.
+ */
+export function connect(options: ConnectOptions): QuorateClient {
+  return new QuorateClient(new GrpcConnection(options));
+}
