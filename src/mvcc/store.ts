@@ -1,0 +1,216 @@
+/**
+ * The multi-version store: a revision for every transaction that writes, every past revision readable until a
+ * compaction passes it. Pure and synchronous; values lie in the revision log (contract.ts), which key has which
+ * revision is in the index.
+ *
+ * Bounds of a step: a put or get is a descent of the index. What can be long comes in slices that the caller
+ * spaces out: `openRange`, `pruneSlice`, `restoreSlice`, `openHash`. A transaction runs whole, as it must.
+ *
+ * What is absent here: time, disk, authentication, quotas, and checks of a request's shape (checks.ts).
+ */
+import { assert } from "../base/assert.js";
+import type { Revision } from "../base/brand.js";
+import { storeError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
+import type { ChangeSink } from "./changes.js";
+import type { LeaseBook, RevisionLog, RevisionRecord } from "./contract.js";
+import { HashKv } from "./hash-kv.js";
+import { KeyIndex } from "./key-index.js";
+import { KeyValueHead, storedKey } from "./key-value.js";
+import { LeasedKeys } from "./leased-keys.js";
+import { RangeCursor, type RangeRevisions, readRange } from "./range-cursor.js";
+import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "./requests.js";
+import type { DeleteRangeResult, PutResult, RangeResult, TxnResult } from "./results.js";
+import { Transaction } from "./transaction.js";
+import { checkPlan, checkPutTarget, planTxn, type TxnView } from "./txn-plan.js";
+
+export interface MvccStoreOptions {
+  /** How many made and ended keys are remembered for counts at older revisions; default limits.liveJournalEntriesMax. */
+  readonly journalEntriesMax?: number;
+}
+
+export interface MvccStoreDeps {
+  readonly log: RevisionLog;
+  readonly leases: LeaseBook;
+  readonly changes: ChangeSink;
+}
+
+/** Where a restored store stands. Both are stored beside the revisions, because a compaction may drop the newest. */
+export interface RestoredRevisions {
+  readonly revision: Revision;
+  /** −1: never compacted. */
+  readonly compactedRevision: Revision;
+}
+
+export class MvccStore {
+  readonly index: KeyIndex;
+  readonly log: RevisionLog;
+  readonly leased: LeasedKeys;
+  private readonly changes: ChangeSink;
+  private readonly head = new KeyValueHead();
+  private currentRevision: Revision = 1;
+  private compacted: Revision = -1;
+  /** Where the pruning of the index goes on; undefined: nothing to prune. */
+  private pruneFrom: string | undefined;
+  /** Main of the last restored record: the revision never falls below it. */
+  private restoredMain: Revision = 0;
+
+  constructor(options: MvccStoreOptions, deps: MvccStoreDeps) {
+    this.index = new KeyIndex({
+      journalEntriesMax: options.journalEntriesMax ?? limits.liveJournalEntriesMax,
+    });
+    this.log = deps.log;
+    this.leased = new LeasedKeys(deps.leases);
+    this.changes = deps.changes;
+  }
+
+  /** Of the newest transaction that wrote; 1 for an empty store. */
+  get revision(): Revision {
+    return this.currentRevision;
+  }
+
+  /** Reads below it are refused; −1 (as clients see it in a hash) before the first compaction. */
+  get compactedRevision(): Revision {
+    return this.compacted;
+  }
+
+  /** Keys that exist now. */
+  get keyCount(): number {
+    return this.index.live;
+  }
+
+  /** Errors: LeaseNotFound, KeyNotFound (ignore_value, ignore_lease). */
+  put(request: PutRequest): PutResult {
+    checkPutTarget(this.view(), request);
+    return this.write((transaction) => transaction.put(request));
+  }
+
+  deleteRange(request: DeleteRangeRequest): DeleteRangeResult {
+    return this.write((transaction) => transaction.deleteRange(request));
+  }
+
+  /** Errors: Compacted, FutureRev, LeaseNotFound, KeyNotFound; then nothing was written. */
+  txn(request: TxnRequest): TxnResult {
+    const plan = planTxn(this.view(), request);
+    checkPlan(this.view(), plan);
+    return this.write((transaction) => transaction.run(plan));
+  }
+
+  /**
+   * Deletes what a lease leaves behind: all keys (latin1) in one revision, in key order; those that are gone are
+   * passed over. Answers the store's revision after it.
+   */
+  deleteKeys(keys: Iterable<string>): Revision {
+    this.write((transaction) => {
+      for (const key of [...keys].sort()) transaction.deleteKey(key);
+    });
+    return this.currentRevision;
+  }
+
+  /** The whole range at once. Errors: Compacted, FutureRev. */
+  range(request: RangeRequest): RangeResult {
+    return readRange(this, request, this.revisionsOf(request));
+  }
+
+  /** The same in slices, at one revision. Errors: Compacted, FutureRev. */
+  openRange(request: RangeRequest): RangeCursor {
+    return new RangeCursor(this, request, this.revisionsOf(request));
+  }
+
+  /**
+   * Makes `revision` the oldest that can be read, at once; the index is pruned by `pruneSlice` and the log by
+   * whoever owns it, with `isAlive`. Errors: Compacted (at or below an earlier one), FutureRev.
+   */
+  compact(revision: Revision): void {
+    if (revision <= this.compacted) throw storeError("Compacted");
+    if (revision > this.currentRevision) throw storeError("FutureRev");
+    this.compacted = revision;
+    this.pruneFrom = "";
+  }
+
+  /** Prunes about limits.sliceKeysMax keys of the index; true while there is more to do. */
+  pruneSlice(): boolean {
+    if (this.pruneFrom === undefined) return false;
+    this.pruneFrom = this.index.prune(this.pruneFrom, this.compacted, limits.sliceKeysMax);
+    return this.pruneFrom !== undefined;
+  }
+
+  /**
+   * Whether a stored revision must stay: it is above the compacted revision, or what a read at it sees. A
+   * tombstone stays only at the compacted revision itself (as in etcd since 3.5.16), so that the watchers who
+   * begin there learn of it. The answer does not depend on how far the index is pruned.
+   */
+  isAlive(record: RevisionRecord): boolean {
+    if (record.main > this.compacted) return true;
+    if (record.tombstone && record.main < this.compacted) return false;
+    const newest = this.index.newestUpTo(storedKey(record.keyValue), this.compacted);
+    return newest !== undefined && newest.main === record.main && newest.sub === record.sub;
+  }
+
+  /** Adds stored records to a fresh store: all there are, in ascending order, over one or many calls. */
+  restoreSlice(records: readonly RevisionRecord[]): void {
+    const { head, index, leased } = this;
+    for (const { main, sub, tombstone, keyValue } of records) {
+      assert(main >= this.restoredMain, "stored revisions come in ascending order");
+      this.restoredMain = main;
+      head.read(keyValue);
+      const { key, createRevision, version } = head;
+      index.restore(key, {
+        main,
+        sub,
+        create: tombstone ? 0 : createRevision,
+        version: tombstone ? 0 : version,
+      });
+      leased.restore(key, tombstone ? 0n : head.lease);
+    }
+  }
+
+  /** Ends a restore. The leases are there already: the keys are attached to them now. */
+  finishRestore({ revision, compactedRevision }: RestoredRevisions): void {
+    assert(revision >= this.restoredMain, "no stored revision is newer than the store");
+    assert(revision >= compactedRevision && revision >= 1, "a store is not behind its own compaction");
+    this.currentRevision = revision;
+    this.compacted = compactedRevision;
+    this.pruneFrom = compactedRevision >= 0 ? "" : undefined;
+    this.index.finishRestore(revision);
+    this.leased.finishRestore();
+  }
+
+  /**
+   * Begins a hash of everything up to `revision` (0: the current one), to be fed with what the log holds.
+   * Errors: Compacted (below the compacted revision), FutureRev.
+   */
+  openHash(revision: Revision): HashKv {
+    if (revision > 0 && revision < this.compacted) throw storeError("Compacted");
+    if (revision > this.currentRevision) throw storeError("FutureRev");
+    return new HashKv(this, revision === 0 ? this.currentRevision : revision);
+  }
+
+  private view(): TxnView {
+    return {
+      index: this.index,
+      log: this.log,
+      leases: this.leased,
+      revision: this.currentRevision,
+      compactedRevision: this.compacted,
+    };
+  }
+
+  private revisionsOf({ revision }: RangeRequest): RangeRevisions {
+    const current = this.currentRevision;
+    if (revision > current) throw storeError("FutureRev");
+    const atMain = revision > 0 ? revision : current;
+    if (atMain < this.compacted) throw storeError("Compacted");
+    return { atMain, current };
+  }
+
+  private write<Result>(run: (transaction: Transaction) => Result): Result {
+    const transaction = new Transaction(this);
+    const result = run(transaction);
+    if (transaction.changes.length > 0) {
+      this.currentRevision = transaction.revision;
+      this.changes.committed(this.currentRevision, transaction.changes);
+    }
+    return result;
+  }
+}
