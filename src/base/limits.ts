@@ -63,6 +63,10 @@ export const limits = {
   peerQueueMessagesMax: 4_096,
   /** Bytes waiting for one peer. */
   peerQueueBytesMax: 64 * mib,
+  /** First pause before a peer is dialed again, ms; doubled at each failure. */
+  peerRetryMsMin: 50,
+  /** Longest pause before a peer is dialed again, ms: a member that comes back is found within about its election timeout. */
+  peerRetryMsMax: 1_000,
   /** One chunk of a streamed store snapshot. */
   snapshotChunkBytes: 256 * kib,
   /** A synchronous step of a sliced job (range, compaction, hash) looks at most at this many keys before it yields. */

@@ -1,0 +1,73 @@
+import { choiceFlag, type FlagGroup, flag, inertFlag } from "../flag-spec.js";
+
+export const clusteringFlags: FlagGroup = {
+  title: "Clustering",
+  flags: [
+    flag(
+      "initial-advertise-peer-urls",
+      "urls",
+      "http://localhost:2380",
+      "URLs by which other members reach this one.",
+    ),
+    flag(
+      "initial-cluster",
+      "string",
+      "default=http://localhost:2380",
+      "Members of a new cluster: name=url,name=url.",
+    ),
+    choiceFlag(
+      "initial-cluster-state",
+      ["new", "existing"],
+      "new",
+      "new: found a cluster; existing: join one. Of no effect once there is data.",
+    ),
+    flag("initial-cluster-token", "string", "etcd-cluster", "Keeps clusters with the same URLs apart."),
+    flag(
+      "advertise-client-urls",
+      "urls",
+      "http://localhost:2379",
+      "URLs by which clients reach this member.",
+    ),
+    flag("discovery", "string", "", "Discovery of etcd 2: refused unless empty."),
+    flag("discovery-token", "string", "", "Discovery by another etcd: refused unless empty."),
+    flag("discovery-endpoints", "uniqueStrings", "", "Discovery by another etcd: refused unless empty."),
+    inertFlag("discovery-dial-timeout", "duration", "2s", "discovery by another etcd is not offered"),
+    inertFlag("discovery-request-timeout", "duration", "5s", "discovery by another etcd is not offered"),
+    inertFlag("discovery-keepalive-time", "duration", "2s", "discovery by another etcd is not offered"),
+    inertFlag("discovery-keepalive-timeout", "duration", "6s", "discovery by another etcd is not offered"),
+    inertFlag("discovery-insecure-transport", "bool", "true", "discovery by another etcd is not offered"),
+    inertFlag(
+      "discovery-insecure-skip-tls-verify",
+      "bool",
+      "false",
+      "discovery by another etcd is not offered",
+    ),
+    inertFlag("discovery-cert", "string", "", "discovery by another etcd is not offered"),
+    inertFlag("discovery-key", "string", "", "discovery by another etcd is not offered"),
+    inertFlag("discovery-cacert", "string", "", "discovery by another etcd is not offered"),
+    inertFlag("discovery-user", "string", "", "discovery by another etcd is not offered"),
+    inertFlag("discovery-password", "string", "", "discovery by another etcd is not offered"),
+    choiceFlag("discovery-fallback", ["exit", "proxy"], "exit", "exit: a failed discovery ends the start."),
+    flag("discovery-proxy", "string", "", "Discovery of etcd 2: refused unless empty."),
+    flag("discovery-srv", "string", "", "DNS domain whose SRV records name the members of a new cluster."),
+    flag("discovery-srv-name", "string", "", "Suffix of the service name that is looked up in DNS."),
+    flag("strict-reconfig-check", "bool", "true", "Refuse changes of membership that would lose the quorum."),
+    flag("pre-vote", "bool", "true", "Ask for votes before raising the term (Raft thesis, section 9.6)."),
+    flag(
+      "auto-compaction-retention",
+      "string",
+      "0",
+      "History to keep: a time or a number of revisions; 0: all.",
+    ),
+    flag(
+      "auto-compaction-mode",
+      "string",
+      "periodic",
+      "periodic: by time (hours without a unit); revision: by number.",
+    ),
+    {
+      ...inertFlag("v2-deprecation", "choice", "write-only", "there is no store of etcd 2"),
+      choices: ["not-yet", "write-only", "write-only-skip-check", "write-only-drop-data", "gone"],
+    },
+  ],
+};
