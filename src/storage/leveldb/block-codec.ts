@@ -1,0 +1,150 @@
+/**
+ * A block: consecutive revisions in one record. Numbers are little endian.
+ *
+ *   header     0 crc32c of everything after it   4 format version   8 count of records
+ *             12 sub of the first revision      16 main of the first revision (low, high)
+ *   directory  per record: main − first main, sub | tombstone << 31, end of its value in the value area
+ *   values     one after the other
+ *
+ * The directory has a fixed width so that a revision is found in it by binary search, without decoding it.
+ * Example: puts at 7.0 (5 bytes) and 7.1 (3 bytes), a tombstone at 9.0 (2 bytes) make the header {count 3,
+ * first 7.0}, the directory (0,0,5) (0,1,8) (2,2^31,10), and ten bytes of values: 24 + 36 + 10 = 70 bytes.
+ */
+import { assert } from "../../base/assert.js";
+import type { Revision } from "../../base/brand.js";
+import { allocateBytes } from "../../base/bytes.js";
+import { crc32c } from "../../base/crc32c.js";
+import type { RevisionRecord } from "../../mvcc/contract.js";
+import type { BlockKey } from "./keys.js";
+
+export const blockHeaderBytes = 24;
+export const directoryEntryBytes = 12;
+/** A sub revision takes 31 bits. */
+export const subMax = 2 ** 31 - 1;
+/** Records of one block lie at most this far apart in main revision. */
+export const mainDistanceMax = 2 ** 32 - 1;
+const formatVersion = 1;
+const tombstoneBit = 0x8000_0000;
+
+export class Block implements BlockKey {
+  readonly main: Revision;
+  readonly sub: number;
+  readonly count: number;
+  readonly checksum: number;
+  private readonly view: DataView;
+
+  /** `bytes` were made by `encodeBlock` or passed `decodeBlock`. */
+  constructor(readonly bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.checksum = this.view.getUint32(0, true);
+    this.count = this.view.getUint32(8, true);
+    this.sub = this.view.getUint32(12, true);
+    this.main = this.view.getUint32(20, true) * 2 ** 32 + this.view.getUint32(16, true);
+  }
+
+  get sizeBytes(): number {
+    return this.bytes.length;
+  }
+
+  /** Position of a revision, or -1. */
+  find(main: Revision, sub: number): number {
+    const distance = main - this.main;
+    let low = 0;
+    let high = this.count - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const order = this.distanceAt(middle) - distance || this.subAt(middle) - sub;
+      if (order === 0) return middle;
+      if (order < 0) low = middle + 1;
+      else high = middle - 1;
+    }
+    return -1;
+  }
+
+  /** The value at a position; shares the block's memory. */
+  valueAt(position: number): Uint8Array {
+    const start = blockHeaderBytes + this.count * directoryEntryBytes;
+    const from = position === 0 ? 0 : this.endAt(position - 1);
+    return this.bytes.subarray(start + from, start + this.endAt(position));
+  }
+
+  recordAt(position: number): RevisionRecord {
+    return {
+      main: this.main + this.distanceAt(position),
+      sub: this.subAt(position),
+      tombstone: (this.view.getUint32(this.entryAt(position) + 4, true) & tombstoneBit) !== 0,
+      keyValue: this.valueAt(position),
+    };
+  }
+
+  /** All records; their values share the block's memory. */
+  records(): RevisionRecord[] {
+    const records: RevisionRecord[] = [];
+    for (let position = 0; position < this.count; position++) records.push(this.recordAt(position));
+    return records;
+  }
+
+  private entryAt(position: number): number {
+    return blockHeaderBytes + position * directoryEntryBytes;
+  }
+
+  private distanceAt(position: number): number {
+    return this.view.getUint32(this.entryAt(position), true);
+  }
+
+  private subAt(position: number): number {
+    return this.view.getUint32(this.entryAt(position) + 4, true) & subMax;
+  }
+
+  private endAt(position: number): number {
+    return this.view.getUint32(this.entryAt(position) + 8, true);
+  }
+}
+
+/** Bytes that `record` takes in a block. */
+export function recordBytes(record: RevisionRecord): number {
+  return directoryEntryBytes + record.keyValue.length;
+}
+
+/** A block of `records[from]` up to, without, `records[to]`, in fresh memory. */
+export function encodeBlock(records: readonly RevisionRecord[], from: number, to: number): Block {
+  assert(from < to, "a block holds at least one record");
+  const first = records[from]!;
+  let size = blockHeaderBytes;
+  for (let at = from; at < to; at++) size += recordBytes(records[at]!);
+  const bytes = allocateBytes(size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setUint32(4, formatVersion, true);
+  view.setUint32(8, to - from, true);
+  view.setUint32(12, first.sub, true);
+  view.setUint32(16, first.main >>> 0, true);
+  view.setUint32(20, Math.floor(first.main / 2 ** 32), true);
+  const values = blockHeaderBytes + (to - from) * directoryEntryBytes;
+  let entry = blockHeaderBytes;
+  let end = 0;
+  for (let at = from; at < to; at++) {
+    const record = records[at]!;
+    bytes.set(record.keyValue, values + end);
+    end += record.keyValue.length;
+    view.setUint32(entry, record.main - first.main, true);
+    view.setUint32(entry + 4, record.tombstone ? record.sub + tombstoneBit : record.sub, true);
+    view.setUint32(entry + 8, end, true);
+    entry += directoryEntryBytes;
+  }
+  view.setUint32(0, crc32c(bytes, 0, 4), true);
+  return new Block(bytes);
+}
+
+/** The block that `key` names, or why `bytes` is not it. */
+export function decodeBlock(bytes: Uint8Array, key: BlockKey): Block | string {
+  if (bytes.length !== key.sizeBytes) return `has ${bytes.length} bytes in place of ${key.sizeBytes}`;
+  if (bytes.length < blockHeaderBytes) return "is shorter than its header";
+  const block = new Block(bytes);
+  if (block.checksum !== key.checksum) return "is another one than its key names";
+  if (crc32c(bytes, 0, 4) !== block.checksum) return "fails its checksum";
+  const version = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(4, true);
+  if (version !== formatVersion) return `has format ${version}, which this version does not know`;
+  if (block.main !== key.main || block.sub !== key.sub)
+    return "starts at another revision than its key names";
+  return block;
+}

@@ -1,0 +1,53 @@
+/** How records are distributed over blocks. */
+import { limits } from "../../base/limits.js";
+import type { RevisionRecord } from "../../mvcc/contract.js";
+import { type Block, blockHeaderBytes, encodeBlock, mainDistanceMax, recordBytes } from "./block-codec.js";
+
+/** A block below this size is worth merging with its neighbour; one above stays as it is. */
+export const smallBlockBytes = limits.blockBytesMax / 2;
+
+/** Consecutive records as blocks of up to limits.blockBytesMax; a record above that is a block of its own. */
+export function packBlocks(records: readonly RevisionRecord[]): Block[] {
+  const blocks: Block[] = [];
+  let start = 0;
+  let size = blockHeaderBytes;
+  for (let at = 0; at < records.length; at++) {
+    const record = records[at]!;
+    const bytes = recordBytes(record);
+    const full = size + bytes > limits.blockBytesMax || record.main - records[start]!.main > mainDistanceMax;
+    if (full && at > start) {
+      blocks.push(encodeBlock(records, start, at));
+      start = at;
+      size = blockHeaderBytes;
+    }
+    size += bytes;
+  }
+  if (start < records.length) blocks.push(encodeBlock(records, start, records.length));
+  return blocks;
+}
+
+/**
+ * How many of the last blocks a flush takes in and writes again together with its own records of `flushBytes`.
+ * A flush every few milliseconds brings less than a block; blocks of one flush each would be many and tiny. The
+ * last blocks are therefore kept as the digits of a binary counter: while the last block is not larger than what
+ * is being written, it joins. So a record is written again only when its block at least about doubles: at most
+ * log2(blockBytesMax / 2 / flushBytes) times, and as many small blocks at most exist at the end of the store.
+ *
+ * Example: flushes of 1 KiB each leave blocks of 1; 2; 2,1; 4; 4,1; 4,2; 4,2,1; 8 KiB … and so on up to 32 KiB.
+ * `sizeAt(0)` is the size of the last block, `sizeAt(1)` of the one before it.
+ */
+export function trailingBlocksToJoin(
+  flushBytes: number,
+  count: number,
+  sizeAt: (fromEnd: number) => number,
+): number {
+  let joined = 0;
+  let total = flushBytes;
+  while (joined < count) {
+    const size = sizeAt(joined);
+    if (size >= smallBlockBytes || size > total) break;
+    total += size;
+    joined++;
+  }
+  return joined;
+}

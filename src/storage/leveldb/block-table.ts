@@ -1,0 +1,111 @@
+/** The durable blocks as reads see them: index, cache, and LevelDB behind. */
+import { assert } from "../../base/assert.js";
+import type { Revision } from "../../base/brand.js";
+import { BlockCache } from "./block-cache.js";
+import { type Block, decodeBlock } from "./block-codec.js";
+import { BlockIndex, noSlot } from "./block-index.js";
+import { damagedStore } from "./damage.js";
+import { type BlockKey, encodeBlockKey } from "./keys.js";
+import type { OrderedStore } from "./ordered-store.js";
+
+/** Blocks from `from` up to, without, `to` (positions in the index) give way to `blocks`. */
+export interface BlockSplice {
+  readonly from: number;
+  readonly to: number;
+  /** The blocks that go, whole, in order. */
+  readonly retired: readonly Block[];
+  readonly blocks: readonly Block[];
+  /** Whether reads are likely to ask for the new blocks soon. */
+  readonly keepInMemory: boolean;
+}
+
+export class BlockTable {
+  readonly index = new BlockIndex();
+  private readonly cache: BlockCache;
+  /**
+   * Blocks that the batch under way deletes. The index still names them while LevelDB may have dropped them
+   * already, so reads find them here.
+   */
+  private retiring: readonly Block[] = [];
+
+  constructor(
+    options: { readonly cacheBytesMax: number },
+    private readonly ordered: OrderedStore,
+  ) {
+    this.cache = new BlockCache({ bytesMax: options.cacheBytesMax });
+  }
+
+  get cachedBytes(): number {
+    return this.cache.sizeBytes;
+  }
+
+  /** The value of a revision, or undefined when no block holds it. */
+  read(main: Revision, sub: number): Uint8Array | undefined {
+    const position = this.index.floor(main, sub);
+    if (position < 0) return undefined;
+    const block = this.blockAt(position);
+    const record = block.find(main, sub);
+    return record < 0 ? undefined : block.valueAt(record);
+  }
+
+  /** The block at a position of the index: from the cache, else from LevelDB, verified, and then cached. */
+  blockAt(position: number): Block {
+    const slot = this.index.slotAt(position);
+    if (slot !== noSlot) return this.cache.get(slot);
+    const key = this.index.keyAt(position);
+    const retiring = this.retiring.find((block) => block.main === key.main && block.sub === key.sub);
+    if (retiring !== undefined) return retiring;
+    const bytes = this.ordered.getSync(encodeBlockKey(key));
+    if (bytes === undefined) throw damagedStore(this.ordered.location, `${blockName(key)} is missing`);
+    const block = this.verified(bytes, key);
+    this.index.setSlot(position, this.cacheBlock(block));
+    return block;
+  }
+
+  /** `bytes` as the block that `key` names; DamageError when they are not. */
+  verified(bytes: Uint8Array, key: BlockKey): Block {
+    const block = decodeBlock(bytes, key);
+    if (typeof block === "string") throw damagedStore(this.ordered.location, `${blockName(key)} ${block}`);
+    return block;
+  }
+
+  /** True when any of the blocks from `from` up to, without, `to` is in memory. */
+  anyCached(from: number, to: number): boolean {
+    for (let position = from; position < to; position++) {
+      if (this.index.slotAt(position) !== noSlot) return true;
+    }
+    return false;
+  }
+
+  /** Before the batch that makes the splices durable. */
+  beginSplices(splices: readonly BlockSplice[]): void {
+    assert(this.retiring.length === 0, "one batch is under way at a time");
+    this.retiring = splices.flatMap((splice) => splice.retired);
+  }
+
+  /** After it. The splices are in ascending order and do not overlap. */
+  finishSplices(splices: readonly BlockSplice[]): void {
+    for (const splice of [...splices].reverse()) {
+      for (let position = splice.from; position < splice.to; position++) {
+        const slot = this.index.slotAt(position);
+        if (slot !== noSlot) this.cache.remove(slot);
+      }
+      this.index.replace(splice.from, splice.to, splice.blocks);
+      if (!splice.keepInMemory) continue;
+      splice.blocks.forEach((block, at) => {
+        this.index.setSlot(splice.from + at, this.cacheBlock(block));
+      });
+    }
+    this.retiring = [];
+  }
+
+  private cacheBlock(block: Block): number {
+    return this.cache.add(block, (evicted) => {
+      this.index.setSlot(this.index.floor(evicted.main, evicted.sub), noSlot);
+    });
+  }
+}
+
+export function blockName(key: BlockKey): string {
+  return `the block at revision ${key.main}.${key.sub}`;
+}

@@ -1,0 +1,190 @@
+/**
+ * LevelDB by way of classic-level: the only file that knows it.
+ *
+ * What LevelDB 1.20 as classic-level builds it does not do, and who does it instead:
+ * - It verifies no checksum of its table files, ends an iteration silently at a damaged spot, and skips damaged
+ *   batches of its log. The block code carries checksums and a mark over the whole content.
+ * - A synced batch forces LevelDB's current log alone. After unsynced batches the previous log, whose memtable is
+ *   still being written to a table, may hold some of them. So a synced batch after unsynced ones also waits until
+ *   all memtables are synced tables.
+ */
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { StoreError } from "../../base/errors.js";
+import { limits } from "../../base/limits.js";
+import { damagedStore } from "./damage.js";
+import type { KeyRange, OrderedStore, StoreEntry, StoreOperation, StoreView } from "./ordered-store.js";
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>;
+type Snapshot = ReturnType<Level["snapshot"]>;
+
+/** Entries of one crossing, whatever their size. */
+const crossingEntriesMax = 1_000;
+/** LevelDB's own cache of table blocks is of no use: tables are mapped into memory, blocks are cached above. */
+const levelCacheBytes = 1024 * 1024;
+const lowestKey = Uint8Array.of(0);
+
+/**
+ * Opens the LevelDB in `directory`; `create` says whether there must be none or one. Errors: StoreError
+ * FailedPrecondition when another process (or this one) has it open; DamageError.
+ */
+export async function openClassicLevelStore(
+  directory: string,
+  options: { readonly create: boolean },
+): Promise<OrderedStore> {
+  const level: Level = new ClassicLevel(directory, {
+    keyEncoding: "view",
+    valueEncoding: "view",
+    createIfMissing: options.create,
+    compression: false,
+    cacheSize: levelCacheBytes,
+    writeBufferSize: limits.storeWriteBufferBytes,
+    maxFileSize: limits.storeFileBytes,
+  });
+  try {
+    await level.open();
+  } catch (error) {
+    throw openFailure(directory, error);
+  }
+  return new ClassicLevelStore(directory, level);
+}
+
+class LevelView implements StoreView {
+  private closing: Promise<void> | undefined;
+  constructor(readonly snapshot: Snapshot) {}
+
+  close(): Promise<void> {
+    this.closing ??= this.snapshot.close();
+    return this.closing;
+  }
+}
+
+class ClassicLevelStore implements OrderedStore {
+  private unsynced = false;
+
+  constructor(
+    readonly location: string,
+    private readonly level: Level,
+  ) {}
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.level.getSync(key);
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
+
+  async batch(operations: readonly StoreOperation[], options: { readonly sync: boolean }): Promise<void> {
+    const { sync } = options;
+    try {
+      await this.level.batch(operations.map(toLevelOperation), { sync });
+      if (sync && this.unsynced) await this.level.compactRange(lowestKey, lowestKey);
+      this.unsynced = !sync;
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
+
+  view(): StoreView {
+    return new LevelView(this.level.snapshot());
+  }
+
+  entries(range: KeyRange, view: StoreView | undefined): AsyncIterable<readonly StoreEntry[]> {
+    const { snapshot } = (view as LevelView | undefined) ?? { snapshot: undefined };
+    return this.slices(() =>
+      this.level.iterator({
+        gte: range.from,
+        lt: range.to,
+        fillCache: false,
+        highWaterMarkBytes: limits.blockReadBytesMax,
+        ...(snapshot === undefined ? {} : { snapshot }),
+      }),
+    );
+  }
+
+  keys(range: KeyRange): AsyncIterable<readonly Uint8Array[]> {
+    return this.slices(() => this.level.keys({ gte: range.from, lt: range.to, fillCache: false }));
+  }
+
+  async reclaim(range: KeyRange): Promise<void> {
+    try {
+      await this.level.compactRange(range.from, range.to);
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
+
+  async diskBytes(): Promise<number> {
+    let total = 0;
+    for (const name of await readdir(this.location)) {
+      // LevelDB may delete a file between the two calls.
+      const found = await stat(join(this.location, name)).catch(() => undefined);
+      total += found?.size ?? 0;
+    }
+    return total;
+  }
+
+  async close(): Promise<void> {
+    await this.level.close();
+  }
+
+  /** Asks for the next slice while the caller works on this one: LevelDB reads in a thread of its own. */
+  private async *slices<Item>(open: () => SliceSource<Item>): AsyncGenerator<readonly Item[]> {
+    const source = open();
+    try {
+      let next = source.nextv(crossingEntriesMax);
+      for (;;) {
+        const slice = await next;
+        if (slice.length === 0) return;
+        next = source.nextv(crossingEntriesMax);
+        // Whoever stops early never awaits it; its failure then concerns nobody.
+        next.catch(() => undefined);
+        yield slice;
+      }
+    } catch (error) {
+      throw this.failure(error);
+    } finally {
+      await source.close();
+    }
+  }
+
+  private failure(error: unknown): unknown {
+    if (errorCode(error) !== "LEVEL_CORRUPTION") return error;
+    return damagedStore(this.location, `LevelDB reports ${errorText(error)}`);
+  }
+}
+
+interface SliceSource<Item> {
+  nextv(count: number): Promise<Item[]>;
+  close(): Promise<void>;
+}
+
+function toLevelOperation({ key, value }: StoreOperation) {
+  return value === undefined ? { type: "del" as const, key } : { type: "put" as const, key, value };
+}
+
+function openFailure(directory: string, error: unknown): unknown {
+  const cause = (error as { readonly cause?: unknown }).cause ?? error;
+  const text = errorText(cause);
+  if (errorCode(cause) === "LEVEL_LOCKED") {
+    return new StoreError({
+      code: "Other",
+      status: "FailedPrecondition",
+      text: `revision store ${directory} is in use by another process or another store of this one (${text})`,
+    });
+  }
+  if (errorCode(cause) === "LEVEL_CORRUPTION" || text.includes("does not exist")) {
+    return damagedStore(directory, `LevelDB can not open it: ${text}`);
+  }
+  return new Error(`revision store ${directory}: LevelDB can not open it: ${text}`, { cause });
+}
+
+function errorCode(error: unknown): string | undefined {
+  return (error as { readonly code?: string }).code;
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

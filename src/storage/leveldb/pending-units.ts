@@ -1,0 +1,149 @@
+/**
+ * What was appended and set and LevelDB does not hold yet, in units that become durable whole and in order.
+ *
+ * Values are copied into slabs of the size of a block: what the caller gives may be part of a network or log
+ * buffer that it reuses, or that would be kept alive by it.
+ */
+import { assert } from "../../base/assert.js";
+import type { Index, Revision } from "../../base/brand.js";
+import { allocateBytes, copyBytes } from "../../base/bytes.js";
+import { limits } from "../../base/limits.js";
+import type { RevisionRecord } from "../../mvcc/contract.js";
+import type { AppliedMark } from "../../ports/revision-store.js";
+import { directoryEntryBytes, recordBytes, subMax } from "./block-codec.js";
+
+/** Key → new value, or undefined for removed. */
+export type StateChanges = ReadonlyMap<string, Uint8Array | undefined>;
+
+interface Unit {
+  readonly applied: AppliedMark;
+  readonly recordCount: number;
+  readonly bytes: number;
+  readonly state: StateChanges;
+}
+
+/** Whole units for one batch. */
+export interface UnitGroup {
+  readonly applied: AppliedMark;
+  readonly unitCount: number;
+  readonly records: readonly RevisionRecord[];
+  readonly state: StateChanges;
+  readonly bytes: number;
+}
+
+const slabBytes = limits.blockBytesMax;
+const noChanges: StateChanges = new Map();
+
+export class PendingUnits {
+  private records: RevisionRecord[] = [];
+  private readonly units: Unit[] = [];
+  private openRecords = 0;
+  private openBytes = 0;
+  private openState: Map<string, Uint8Array | undefined> | undefined;
+  private slab = allocateBytes(0);
+  private slabUsed = 0;
+  private totalBytes = 0;
+
+  /** Bytes of everything pending, sealed or not. */
+  get bytes(): number {
+    return this.totalBytes;
+  }
+
+  append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {
+    assert(sub >= 0 && sub <= subMax && Number.isSafeInteger(main), "a revision is two counts");
+    this.records.push({ main, sub, tombstone, keyValue: this.keep(keyValue) });
+    this.openRecords++;
+    this.addOpenBytes(directoryEntryBytes + keyValue.length);
+  }
+
+  /** `value` is taken over as it is. */
+  setState(key: string, value: Uint8Array | undefined): void {
+    this.openState ??= new Map();
+    this.openState.set(key, value);
+    this.addOpenBytes(key.length + (value?.length ?? 0));
+  }
+
+  seal(applied: AppliedMark): void {
+    const newest = this.units.at(-1)?.applied;
+    assert(newest === undefined || applied.index >= newest.index, "units are sealed in the order of the log");
+    this.units.push({
+      applied,
+      recordCount: this.openRecords,
+      bytes: this.openBytes,
+      state: this.openState ?? noChanges,
+    });
+    this.openRecords = 0;
+    this.openBytes = 0;
+    this.openState = undefined;
+  }
+
+  /** The value of a pending revision. */
+  read(main: Revision, sub: number): Uint8Array | undefined {
+    let low = 0;
+    let high = this.records.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >>> 1;
+      const record = this.records[middle]!;
+      const order = record.main - main || record.sub - sub;
+      if (order === 0) return record.keyValue;
+      if (order < 0) low = middle + 1;
+      else high = middle - 1;
+    }
+    return undefined;
+  }
+
+  /**
+   * The oldest units at or below `durableIndex`, of about `bytesMax` at most but one at least; undefined when
+   * there is none. They stay pending until `release`.
+   */
+  firstGroup(durableIndex: Index, bytesMax: number): UnitGroup | undefined {
+    let unitCount = 0;
+    let recordCount = 0;
+    let bytes = 0;
+    for (const unit of this.units) {
+      if (unit.applied.index > durableIndex || (unitCount > 0 && bytes + unit.bytes > bytesMax)) break;
+      unitCount++;
+      recordCount += unit.recordCount;
+      bytes += unit.bytes;
+    }
+    const last = this.units[unitCount - 1];
+    if (last === undefined) return undefined;
+    const state = new Map<string, Uint8Array | undefined>();
+    for (const unit of this.units.slice(0, unitCount)) {
+      for (const [key, value] of unit.state) state.set(key, value);
+    }
+    return { applied: last.applied, unitCount, records: this.records.slice(0, recordCount), state, bytes };
+  }
+
+  /** The group that `firstGroup` gave is durable. */
+  release(group: UnitGroup): void {
+    this.units.splice(0, group.unitCount);
+    this.records = this.records.slice(group.records.length);
+    this.totalBytes -= group.bytes;
+    assert(this.totalBytes >= 0, "no more bytes become durable than were pending");
+  }
+
+  private keep(value: Uint8Array): Uint8Array {
+    if (value.length > slabBytes / 4) return copyBytes(value);
+    if (this.slabUsed + value.length > this.slab.length) {
+      this.slab = allocateBytes(slabBytes);
+      this.slabUsed = 0;
+    }
+    const start = this.slabUsed;
+    this.slabUsed += value.length;
+    this.slab.set(value, start);
+    return this.slab.subarray(start, this.slabUsed);
+  }
+
+  private addOpenBytes(bytes: number): void {
+    this.openBytes += bytes;
+    this.totalBytes += bytes;
+  }
+}
+
+/** Bytes of records in blocks, without the blocks' headers. */
+export function totalRecordBytes(records: readonly RevisionRecord[]): number {
+  let bytes = 0;
+  for (const record of records) bytes += recordBytes(record);
+  return bytes;
+}

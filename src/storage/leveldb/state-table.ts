@@ -1,0 +1,89 @@
+/**
+ * Small records, all of them in memory: they are few (members, users, leases, marks of the store) and read at
+ * once and in order, which LevelDB can not do synchronously.
+ */
+import { allocateBytes, copyBytes } from "../../base/bytes.js";
+import { crc32c } from "../../base/crc32c.js";
+import { encodeStateKey } from "./keys.js";
+
+/** The checksum of a record that LevelDB does not hold. */
+const notDurable = -1;
+
+interface StateRecord {
+  /** As last set; undefined when removed and LevelDB holds it still. */
+  value: Uint8Array | undefined;
+  /** Checksum of the record as LevelDB holds it, or `notDurable`. */
+  durableChecksum: number;
+}
+
+export class StateTable {
+  private readonly records = new Map<string, StateRecord>();
+
+  get(key: string): Uint8Array | undefined {
+    return this.records.get(key)?.value;
+  }
+
+  /** Takes `value` over as it is; the durable record stays until `makeDurable`. */
+  set(key: string, value: Uint8Array | undefined): void {
+    const record = this.records.get(key);
+    if (record !== undefined) record.value = value;
+    else if (value !== undefined) this.records.set(key, { value, durableChecksum: notDurable });
+  }
+
+  list(prefix: string): (readonly [key: string, value: Uint8Array])[] {
+    const found: (readonly [key: string, value: Uint8Array])[] = [];
+    for (const [key, { value }] of this.records) {
+      if (value !== undefined && key.startsWith(prefix)) found.push([key, value]);
+    }
+    return found.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  /** Checksum of the record in LevelDB; undefined when it holds none. */
+  durableChecksum(key: string): number | undefined {
+    const checksum = this.records.get(key)?.durableChecksum ?? notDurable;
+    return checksum === notDurable ? undefined : checksum;
+  }
+
+  /** LevelDB now holds `key` with this checksum, or (undefined) no longer. */
+  makeDurable(key: string, checksum: number | undefined): void {
+    const record = this.records.get(key);
+    if (record === undefined) return;
+    record.durableChecksum = checksum ?? notDurable;
+    if (record.value === undefined && record.durableChecksum === notDurable) this.records.delete(key);
+  }
+
+  /** A record that LevelDB holds, at start. */
+  load(key: string, value: Uint8Array, checksum: number): void {
+    this.records.set(key, { value, durableChecksum: checksum });
+  }
+}
+
+export interface StoredState {
+  readonly bytes: Uint8Array;
+  readonly checksum: number;
+}
+
+/** A state record as LevelDB holds it: crc32c over key and value, then the value. */
+export function encodeState(key: string, value: Uint8Array): StoredState {
+  const bytes = allocateBytes(4 + value.length);
+  bytes.set(value, 4);
+  const checksum = stateChecksum(encodeStateKey(key), value);
+  new DataView(bytes.buffer, bytes.byteOffset, 4).setUint32(0, checksum);
+  return { bytes, checksum };
+}
+
+/** The value in memory of its own and the checksum, or undefined when the record is damaged. */
+export function decodeState(
+  encodedKey: Uint8Array,
+  bytes: Uint8Array,
+): { readonly value: Uint8Array; readonly checksum: number } | undefined {
+  if (bytes.length < 4) return undefined;
+  const checksum = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
+  const value = bytes.subarray(4);
+  if (stateChecksum(encodedKey, value) !== checksum) return undefined;
+  return { value: copyBytes(value), checksum };
+}
+
+function stateChecksum(encodedKey: Uint8Array, value: Uint8Array): number {
+  return crc32c(value, crc32c(encodedKey));
+}
