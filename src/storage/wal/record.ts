@@ -1,0 +1,138 @@
+/**
+ * The frame and the record of etcd's log file, as bytes in memory: no I/O here.
+ *
+ * A frame starts at a multiple of 8: an int64, little-endian, whose low 56 bits are the length of the record. A
+ * record whose length is not a multiple of 8 is followed by zeros up to the next one, and the top byte of the
+ * length is then 0x80 | their number. So a length never crosses a disk sector: after a crash it is there or it
+ * is all zero. A zero length ends the log of a file.
+ *
+ * The record is walpb.Record {type = 1, crc = 2, data = 3} in protobuf (proto2), always in this order. `crc` is
+ * the CRC32C over the data of all records so far, this one included, from the first segment on. A record of type
+ * Crc has no data and repeats the chain so far: it begins every segment and, written by us, every write that
+ * found all bytes before it durable (see tail.ts for what that is good for; etcd's readers accept it anywhere).
+ *
+ * Worked example, a Crc record over the chain 0: `08 00 00 00 00 00 00 00 | 08 04 10 80 80 80 80 00`, length 8,
+ * no padding, type 4, crc 0 as a varint of fixed width.
+ */
+import { crc32c } from "../../base/crc32c.js";
+
+export const RecordType = { Metadata: 1, Entry: 2, State: 3, Crc: 4, Mark: 5 } as const;
+export type RecordType = (typeof RecordType)[keyof typeof RecordType];
+
+/** Bytes of the length in front of a record. */
+export const frameHeaderBytes = 8;
+/** Tag and type, tag and crc (at most 5 bytes), tag and length of the data (at most 5 bytes). */
+export const recordPrefixBytesMax = 14;
+/** The crc is written as a varint of this width always, so that it can be filled in after the data. */
+export const crcVarintBytes = 5;
+
+/** What stands at a place where a frame may begin. The checksum is not looked at yet. */
+export type FrameRead =
+  /** A frame whose parts agree with each other. */
+  | {
+      readonly kind: "frame";
+      readonly type: number;
+      readonly crc: number;
+      readonly dataStart: number;
+      readonly dataEnd: number;
+      readonly end: number;
+    }
+  /** A length of zero: the end of the log, or a sector that never reached the disk. */
+  | { readonly kind: "zero" }
+  /** The file ends inside the frame. */
+  | { readonly kind: "short" }
+  /** The length itself is not one that is ever written. */
+  | { readonly kind: "impossible"; readonly reason: string }
+  /** The length is possible, what follows it does not agree with it. */
+  | { readonly kind: "garbled"; readonly end: number; readonly reason: string };
+
+/** Reads the frame that begins at `at`, a multiple of 8. Looks at nothing beyond the frame. */
+export function readFrame(bytes: Uint8Array, at: number): FrameRead {
+  if (at + frameHeaderBytes > bytes.length) return at === bytes.length ? { kind: "zero" } : { kind: "short" };
+  const low = readUint32(bytes, at);
+  const high = readUint32(bytes, at + 4);
+  if (low === 0 && high === 0) return { kind: "zero" };
+  const top = high >>> 24;
+  const padBytes = (8 - (low % 8)) % 8;
+  if ((high & 0xff_ffff) !== 0 || low === 0 || top !== (padBytes === 0 ? 0 : 0x80 | padBytes)) {
+    return { kind: "impossible", reason: "the length of the record is not possible" };
+  }
+  const start = at + frameHeaderBytes;
+  return readRecord(bytes, start, start + low, start + low + padBytes);
+}
+
+function readRecord(bytes: Uint8Array, start: number, recordEnd: number, end: number): FrameRead {
+  const garbled = (reason: string): FrameRead =>
+    end > bytes.length ? { kind: "impossible", reason } : { kind: "garbled", end, reason };
+  const limit = Math.min(recordEnd, bytes.length);
+  const short: FrameRead = { kind: "short" };
+  const prefixIsCut = limit < recordEnd && limit - start < recordPrefixBytesMax;
+  if (prefixIsCut) return short;
+  if (recordEnd - start < 4 || bytes[start] !== 0x08 || bytes[start + 2] !== 0x10) {
+    return garbled("the record does not begin as one");
+  }
+  const type = bytes[start + 1]!;
+  const crc = readVarint32(bytes, start + 3, limit);
+  if (crc === undefined) return garbled("the checksum of the record is not a number");
+  let dataStart = crc.end;
+  if (dataStart < recordEnd) {
+    if (bytes[dataStart] !== 0x1a) return garbled("the record has an unknown part");
+    const length = readVarint32(bytes, dataStart + 1, limit);
+    if (length === undefined || length.end + length.value !== recordEnd) {
+      return garbled("the length of the record and that of its data disagree");
+    }
+    dataStart = length.end;
+  }
+  if (end > bytes.length) return short;
+  for (let pad = recordEnd; pad < end; pad++) if (bytes[pad] !== 0) return garbled("the padding is not zero");
+  return { kind: "frame", type, crc: crc.value, dataStart, dataEnd: recordEnd, end };
+}
+
+/** The checksum that the frame should carry, when `chain` is that of everything before it. */
+export function frameChecksum(
+  bytes: Uint8Array,
+  frame: FrameRead & { kind: "frame" },
+  chain: number,
+): number {
+  return crc32c(bytes, chain, frame.dataStart, frame.dataEnd);
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}
+
+/** A varint below 2^32 that ends before `limit`; leading zero groups are accepted, as protobuf does. */
+function readVarint32(
+  bytes: Uint8Array,
+  start: number,
+  limit: number,
+): { value: number; end: number } | undefined {
+  let value = 0;
+  for (let at = start, unit = 1; at < limit && at < start + 5; at++, unit *= 128) {
+    const byte = bytes[at]!;
+    value += (byte & 0x7f) * unit;
+    if (byte < 0x80) return value < 0x1_0000_0000 ? { value, end: at + 1 } : undefined;
+  }
+  return undefined;
+}
+
+/** Position after the last byte that is not zero, from `start` on; `start` where there is none. */
+export function usedEnd(bytes: Uint8Array, start = 0): number {
+  let end = bytes.length;
+  while (end > start && end % 8 !== 0 && bytes[end - 1] === 0) end--;
+  if (bytes.byteOffset % 8 === 0 && end % 8 === 0) {
+    // Segments are mostly zeros when they are young: eight bytes a step.
+    const words = new BigUint64Array(bytes.buffer, bytes.byteOffset, end / 8);
+    let word = end / 8;
+    while (word > 0 && word * 8 > start && words[word - 1] === 0n) word--;
+    end = Math.max(start, word * 8);
+  }
+  while (end > start && bytes[end - 1] === 0) end--;
+  return end;
+}
+
+/** True where all bytes from `start` to `end` are zero. */
+export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] !== 0) return false;
+  return true;
+}
