@@ -19,7 +19,8 @@ export class Alarms {
   constructor(private readonly deps: { readonly records: StateRecords }) {
     for (const [key] of deps.records.listState(alarmPrefix)) {
       const [, alarm, id] = key.split("/");
-      if (alarm === "NOSPACE" || alarm === "CORRUPT") this.active.set(key, { memberId: BigInt(`0x${id}`), alarm });
+      if (alarm === "NOSPACE" || alarm === "CORRUPT")
+        this.active.set(key, { memberId: BigInt(`0x${id}`), alarm });
     }
   }
 

@@ -58,7 +58,11 @@ export class Applier {
     } catch (error) {
       if (error instanceof StoreError) return error;
       if (error instanceof ProtoError) {
-        return new StoreError({ code: "Other", status: "InvalidArgument", text: `etcdserver: ${error.message}` });
+        return new StoreError({
+          code: "Other",
+          status: "InvalidArgument",
+          text: `etcdserver: ${error.message}`,
+        });
       }
       throw error;
     }
@@ -71,7 +75,10 @@ export class Applier {
         return { kind: "put", put: this.deps.store.put(decodePutRequest(body)) };
       case RequestField.DeleteRange:
         this.refuseWhileAlarmed(false);
-        return { kind: "deleteRange", deleteRange: this.deps.store.deleteRange(decodeDeleteRangeRequest(body)) };
+        return {
+          kind: "deleteRange",
+          deleteRange: this.deps.store.deleteRange(decodeDeleteRangeRequest(body)),
+        };
       case RequestField.Txn: {
         const request = decodeTxnRequest(body);
         this.refuseWhileAlarmed(writesKeys(request));

@@ -23,11 +23,11 @@ const native = (globalThis as unknown as { Buffer: NativeBuffers }).Buffer;
 /** No bytes. Shared: never written to, as it has none. */
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
-/** The bytes as a latin1 string: character code = byte. */
-export function bytesToLatin1(bytes: Uint8Array): string {
+/** The bytes from `start` to `end` as a latin1 string: character code = byte. */
+export function bytesToLatin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
   const slice = (bytes as NativeBytes).latin1Slice;
-  if (slice !== undefined) return slice.call(bytes, 0, bytes.length);
-  return native.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(0, bytes.length);
+  if (slice !== undefined) return slice.call(bytes, start, end);
+  return native.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(start, end);
 }
 
 /** The bytes of a latin1 string (see `bytesToLatin1`). */

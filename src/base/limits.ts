@@ -63,6 +63,8 @@ export const limits = {
   peerQueueMessagesMax: 4_096,
   /** Bytes waiting for one peer. */
   peerQueueBytesMax: 64 * mib,
+  /** Largest frame on a peer link: a batch of messages of one turn, or one entry of the largest request. */
+  peerFrameBytesMax: 512 * mib,
   /** First pause before a peer is dialed again, ms; doubled at each failure. */
   peerRetryMsMin: 50,
   /** Longest pause before a peer is dialed again, ms: a member that comes back is found within about its election timeout. */

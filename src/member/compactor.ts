@@ -35,7 +35,7 @@ export class Compactor {
   poke(): void {
     if (this.running !== undefined || this.stopped) return;
     const { mvcc, records } = this.deps.state().deps;
-    if (mvcc.compactedRevision <= decodeNumber(records.getState(finishedCompactionKey), 0)) return;
+    if (mvcc.compactedRevision <= decodeNumber(records.getState(finishedCompactionKey), -1)) return;
     this.running = this.run(mvcc.compactedRevision)
       .catch((error: unknown) => {
         if (!this.stopped) this.deps.fail(error);

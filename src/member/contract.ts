@@ -1,11 +1,12 @@
 /**
  * A running member as the services see it. api/ and server/ know this interface and nothing behind it.
  */
-import type { ClusterId, Index, MemberId, Revision, Term } from "../base/brand.js";
+
 import type { ApplyResult } from "../apply/result.js";
-import type { RangeRequest } from "../mvcc/requests.js";
-import type { RangeResult } from "../mvcc/results.js";
+import type { ClusterId, Index, MemberId, Revision, Term } from "../base/brand.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
+import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
+import type { RangeResult, TxnResult } from "../mvcc/results.js";
 
 /** Fields of etcdserverpb.ResponseHeader. */
 export interface HeaderFields {
@@ -65,6 +66,9 @@ export interface ProposeOptions {
 export interface Member {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
+  /** Who leads, as far as this member knows; 0 for nobody. */
+  readonly leader: MemberId;
+  readonly isLearner: boolean;
 
   /** The header of an answer that is given now. */
   header(): HeaderFields;
@@ -89,6 +93,9 @@ export interface Member {
   range(request: RangeRequest): RangeResult;
   /** The same in slices at one revision. */
   openRange(request: RangeRequest): RangeCursor;
+
+  /** A transaction that only reads, on local state. Asserts that it is one. */
+  readTxn(request: TxnRequest): TxnResult;
 
   /** Resolves when the newest compaction has freed its space. */
   compactionFinished(): Promise<void>;

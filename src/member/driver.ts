@@ -13,7 +13,7 @@ import type { Clock } from "../ports/clock.js";
 import type { PeerTransport } from "../ports/peer-transport.js";
 import type { RaftLog } from "../ports/raft-log.js";
 import type { ReceivedImage } from "../ports/snapshot-store.js";
-import type { Message } from "../raft/message.js";
+import type { Message, SnapshotMessage } from "../raft/message.js";
 import type { MemberCore } from "./core/core.js";
 import type { CoreEvent, Effects, PendingAppend } from "./core/events.js";
 import type { StoreKeeper } from "./store-keeper.js";
@@ -21,6 +21,8 @@ import type { StoreKeeper } from "./store-keeper.js";
 export interface DriverOptions {
   readonly id: MemberId;
   readonly heartbeatIntervalMs: number;
+  /** False (--unsafe-no-fsync): nothing waits for the disk, and a power failure may lose what was acknowledged. */
+  readonly fsync: boolean;
 }
 
 export interface DriverDeps {
@@ -63,7 +65,7 @@ export class Driver {
   }
 
   /** A snapshot whose image arrived whole: raft decides whether it is of use. */
-  pushSnapshot(message: Message & { readonly type: "MsgSnap" }, image: ReceivedImage): void {
+  pushSnapshot(message: SnapshotMessage, image: ReceivedImage): void {
     this.images.set(message.snapshot.metadata.index, image);
     this.push({ type: "message", message });
   }
@@ -153,7 +155,7 @@ export class Driver {
     failpoints.raftBeforeSave?.();
     await log.append(
       batch.map((pending) => pending.append),
-      { mustSync: batch.some((pending) => pending.mustSync) },
+      { mustSync: this.options.fsync && batch.some((pending) => pending.mustSync) },
     );
     failpoints.raftAfterSave?.();
     let durable = snapshot?.metadata.index ?? 0;
@@ -172,7 +174,8 @@ export class Driver {
     if (responses.length === 0) return;
     const own = responses.filter((message) => message.to === this.options.id);
     if (own.length > 0) this.deps.core.step({ type: "persisted", responses: own });
-    if (own.length < responses.length) this.send(responses.filter((message) => message.to !== this.options.id));
+    if (own.length < responses.length)
+      this.send(responses.filter((message) => message.to !== this.options.id));
   }
 
   private async install(index: Index): Promise<void> {
@@ -187,7 +190,9 @@ export class Driver {
   /** An image whose message raft passed over (an old one) is of no use. */
   private discardUnusedImages(effects: Effects): void {
     if (this.images.size === 0) return;
-    const wanted = new Set([...this.appends, ...effects.appends].map((pending) => pending.snapshot?.metadata.index));
+    const wanted = new Set(
+      [...this.appends, ...effects.appends].map((pending) => pending.snapshot?.metadata.index),
+    );
     for (const [index, image] of this.images) {
       if (wanted.has(index)) continue;
       this.images.delete(index);

@@ -17,16 +17,17 @@ export async function hashKvAt(revision: Revision, deps: HashDeps): Promise<Hash
     const at = revision === 0 ? mvcc.revision : revision;
     if (at > mvcc.revision) throw storeError("FutureRev");
     if (at < mvcc.compactedRevision) throw storeError("Compacted");
-    const compactRevision = mvcc.compactedRevision;
+    const { compactedRevision } = mvcc;
     await deps.keeper.flushTo(deps.core.applied);
     const hash = mvcc.openHash(at);
     for await (const records of deps.keeper.store.scan({ fromMain: 0, toMain: at })) {
+      if (mvcc.compactedRevision !== compactedRevision) break;
       hash.feed(records);
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
     // A compaction, or an installed snapshot, in between changed what counts: begin again.
-    if (deps.core.state.deps.mvcc === mvcc && mvcc.compactedRevision === compactRevision) {
-      return { hash: hash.result(), compactRevision, hashRevision: at };
+    if (deps.core.state.deps.mvcc === mvcc && mvcc.compactedRevision === compactedRevision) {
+      return hash.result();
     }
   }
 }

@@ -48,7 +48,8 @@ export class LeaderWatch {
 
   /** What a request is told that began at `startedMs` and was not answered in time. */
   timeoutError(startedMs: number): StoreError {
-    const leaderWasLost = startedMs > this.electedMs - this.options.leaderLossMs && startedMs < this.electedMs;
+    const leaderWasLost =
+      startedMs > this.electedMs - this.options.leaderLossMs && startedMs < this.electedMs;
     return storeError(leaderWasLost ? "TimeoutDueToLeaderFail" : "Timeout");
   }
 }

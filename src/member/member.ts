@@ -2,13 +2,16 @@
  * A running member: what the services call (contract.ts), put together from the core, its driver and the
  * tables of who waits.
  */
-import type { ApplyResult } from "../apply/result.js";
+
 import { encodeRaftRequest } from "../apply/raft-request.js";
+import type { ApplyResult } from "../apply/result.js";
+import { assert } from "../base/assert.js";
 import type { ClusterId, MemberId, Revision } from "../base/brand.js";
 import { StoreError, storeError } from "../base/errors.js";
+import { isTxnReadOnly } from "../mvcc/checks.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
-import type { RangeRequest } from "../mvcc/requests.js";
-import type { RangeResult } from "../mvcc/results.js";
+import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
+import type { RangeResult, TxnResult } from "../mvcc/results.js";
 import type { Clock } from "../ports/clock.js";
 import type { Compactor } from "./compactor.js";
 import type {
@@ -68,12 +71,20 @@ export class RunningMember implements Member {
     this.nextRequestId = requestIds(options.memberId, deps.clock.nowMs());
   }
 
+  get leader(): MemberId {
+    return this.deps.leaders.current;
+  }
+
+  get isLearner(): boolean {
+    return this.deps.core.state.membership.member(this.memberId)?.isLearner ?? false;
+  }
+
   header(): HeaderFields {
     return {
       clusterId: this.clusterId,
       memberId: this.memberId,
       revision: this.deps.core.state.deps.mvcc.revision,
-      raftTerm: this.deps.core.raft.term,
+      raftTerm: this.deps.core.raft.state.term,
     };
   }
 
@@ -100,6 +111,11 @@ export class RunningMember implements Member {
     return this.deps.core.state.deps.mvcc.openRange(request);
   }
 
+  readTxn(request: TxnRequest): TxnResult {
+    assert(isTxnReadOnly(request), "a transaction outside the log only reads");
+    return this.deps.core.state.deps.mvcc.txn(request);
+  }
+
   compactionFinished(): Promise<void> {
     return this.deps.compactor.finished();
   }
@@ -120,7 +136,7 @@ export class RunningMember implements Member {
       committedIndex: raft.commit,
       appliedIndex: core.applied,
       revision: core.state.deps.mvcc.revision,
-      isLearner: core.state.membership.member(this.memberId)?.isLearner ?? false,
+      isLearner: this.isLearner,
       storeBytes: keeper.store.sizeBytes,
       storeBytesInUse: keeper.store.sizeInUseBytes,
       quotaBytes: this.options.quotaBytes,
@@ -142,8 +158,12 @@ export class RunningMember implements Member {
     const member = core.state.membership.member(target);
     if (member === undefined || member.isLearner) throw storeError("BadLeaderTransferee");
     driver.push({ type: "transferLeadership", target });
-    const limitMs = Math.min(options.timeoutMs ?? this.options.requestTimeoutMs, this.options.requestTimeoutMs);
-    if (!(await leaders.until((leader) => leader === target, { limitMs, clock }))) throw storeError("Timeout");
+    const limitMs = Math.min(
+      options.timeoutMs ?? this.options.requestTimeoutMs,
+      this.options.requestTimeoutMs,
+    );
+    if (!(await leaders.until((leader) => leader === target, { limitMs, clock })))
+      throw storeError("Timeout");
   }
 
   async ready(): Promise<void> {

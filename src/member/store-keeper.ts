@@ -75,7 +75,8 @@ export class StoreKeeper {
   afterApply(onRoom: () => void): void {
     if (this.current.pendingBytes < limits.flushBytes) return;
     this.flushBehind();
-    if (this.current.pendingBytes > limits.pendingRevisionBytesMax) void this.flushing?.then(onRoom, () => {});
+    if (this.current.pendingBytes > limits.pendingRevisionBytesMax)
+      void this.flushing?.then(onRoom, () => {});
   }
 
   /** Resolves when everything up to `index`, which is applied, is in the store. Waits for the log to be durable that far. */
@@ -101,7 +102,10 @@ export class StoreKeeper {
   sendSnapshot(message: Message, peers: PeerTransport): void {
     if (message.type !== "MsgSnap") return;
     this.openSnapshot(message, peers).catch((error: unknown) => {
-      this.deps.logger.warn(caller, "failed to send database snapshot", { to: message.to.toString(16), error: String(error) });
+      this.deps.logger.warn(caller, "failed to send database snapshot", {
+        to: message.to.toString(16),
+        error: String(error),
+      });
       this.deps.core.step({ type: "snapshotSent", peer: message.to, arrived: false });
     });
   }
@@ -110,13 +114,17 @@ export class StoreKeeper {
   async install(image: ReceivedImage, core: MemberCore): Promise<void> {
     while (this.flushing !== undefined) await this.flushing;
     const old = this.current;
-    this.deps.logger.info(caller, "applying snapshot", { "incoming-leader-snapshot-index": image.applied.index });
+    this.deps.logger.info(caller, "applying snapshot", {
+      "incoming-leader-snapshot-index": image.applied.index,
+    });
     const store = await image.install();
     const state = await this.deps.rebuild(store);
     this.current = store;
     core.adopt(state, { ...image.applied, confState: state.confState });
     await old.close();
-    this.deps.logger.info(caller, "applied snapshot", { "incoming-leader-snapshot-index": image.applied.index });
+    this.deps.logger.info(caller, "applied snapshot", {
+      "incoming-leader-snapshot-index": image.applied.index,
+    });
   }
 
   /** Flushes all that may be flushed, to stable storage, and closes the store. */
@@ -161,7 +169,13 @@ export class StoreKeeper {
     const mark: LogMark = { ...applied, confState: core.state.confState };
     failpoints.raftBeforeSaveSnap?.();
     await new Promise<void>((resolve) =>
-      enqueue({ append: { entries: [], mark }, mustSync: true, snapshot: undefined, responses: [], durable: resolve }),
+      enqueue({
+        append: { entries: [], mark },
+        mustSync: true,
+        snapshot: undefined,
+        responses: [],
+        durable: resolve,
+      }),
     );
     failpoints.raftAfterSaveSnap?.();
     core.step({ type: "cut", mark });
@@ -170,7 +184,10 @@ export class StoreKeeper {
     logger.info(caller, "saved snapshot", { "snapshot-index": mark.index });
   }
 
-  private async openSnapshot(message: Message & { readonly type: "MsgSnap" }, peers: PeerTransport): Promise<void> {
+  private async openSnapshot(
+    message: Message & { readonly type: "MsgSnap" },
+    peers: PeerTransport,
+  ): Promise<void> {
     const { core, logger } = this.deps;
     await this.flushAlone({ sync: false });
     const image = await this.current.openImage();

@@ -2,8 +2,9 @@
  * Who waits for what, and for how long. Requests wait in the order in which they came and all have the same
  * time limit, so that those that are due stand at the front: a tick looks at them and no timer is needed each.
  */
-import { limits } from "../base/limits.js";
+
 import { storeError } from "../base/errors.js";
+import { limits } from "../base/limits.js";
 
 interface Waiter<Value> {
   readonly resolve: (value: Value) => void;

@@ -62,7 +62,8 @@ export class Membership {
   checkAdd(member: MemberRecord): void {
     if (this.removed.has(member.id) || this.byId.has(member.id)) throw storeError("MemberExist");
     this.checkUrlsFree(member.peerUrls, member.id);
-    if (member.isLearner && this.learnerCount() >= this.options.learnersMax) throw storeError("TooManyLearners");
+    if (member.isLearner && this.learnerCount() >= this.options.learnersMax)
+      throw storeError("TooManyLearners");
   }
 
   /** MemberNotFound, MemberNotLearner. */

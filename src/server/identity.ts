@@ -27,13 +27,18 @@ export function encodeIdentity(identity: Identity): Uint8Array {
 export function decodeIdentity(bytes: Uint8Array): Identity {
   const { NodeID, ClusterID } = Metadata.decode(bytes);
   if (NodeID === undefined || NodeID === 0n || ClusterID === undefined) {
-    throw new DamageError("the metadata of the Raft log names no member; restore the directory from a backup");
+    throw new DamageError(
+      "the metadata of the Raft log names no member; restore the directory from a backup",
+    );
   }
   return { memberId: NodeID, clusterId: ClusterID };
 }
 
 /** Who found the cluster that the flags describe, by etcd's arithmetic. Throws ConfigError. */
-export async function readFounding(config: ServerConfig, resolveHost: (host: string) => Promise<string>): Promise<Founding> {
+export async function readFounding(
+  config: ServerConfig,
+  resolveHost: (host: string) => Promise<string>,
+): Promise<Founding> {
   const cluster = parseInitialCluster(config.bootstrap.initialCluster);
   await verifyFounding(config, cluster, resolveHost);
   const founders = [...cluster].map(([name, urls]): Founder => {
@@ -50,7 +55,11 @@ export async function readFounding(config: ServerConfig, resolveHost: (host: str
  * cluster, or of another cluster. Flags that merely describe the founding differently from today's members are
  * passed over, as etcd does: members come and go after the founding. Throws ConfigError.
  */
-export function checkSameMember(identity: Identity, members: readonly MemberRecord[], config: ServerConfig): void {
+export function checkSameMember(
+  identity: Identity,
+  members: readonly MemberRecord[],
+  config: ServerConfig,
+): void {
   if (config.bootstrap.initialCluster === "" || members.length === 0) return;
   const cluster = parseInitialCluster(config.bootstrap.initialCluster);
   const stored = members.find((member) => member.id === identity.memberId);
@@ -66,8 +75,13 @@ export function checkSameMember(identity: Identity, members: readonly MemberReco
   const configured = [...cluster.values()].flatMap(urlTexts);
   const known = members.flatMap((member) => member.peerUrls);
   const disjoint = !configured.some((url) => known.includes(url));
-  const founded = [...cluster.values()].map((urls) => memberIdOf([...urlTexts(urls)].sort(), config.bootstrap.token, undefined));
-  const otherToken = sameUrls(configured, known) && clusterIdOf(founded) !== identity.clusterId && membersAreFounders(members, cluster.size);
+  const founded = [...cluster.values()].map((urls) =>
+    memberIdOf([...urlTexts(urls)].sort(), config.bootstrap.token, undefined),
+  );
+  const otherToken =
+    sameUrls(configured, known) &&
+    clusterIdOf(founded) !== identity.clusterId &&
+    membersAreFounders(members, cluster.size);
   if (disjoint || (otherToken && config.bootstrap.state === "new" && !founded.includes(identity.memberId))) {
     throw new ConfigError(
       `${config.dataDir} holds a member of cluster ${formatId(identity.clusterId)}, the flags describe cluster ` +

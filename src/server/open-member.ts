@@ -10,8 +10,8 @@ import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Index } from "../base/brand.js";
-import type { Logger } from "../base/logger.js";
 import { limits } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
 import { foundingLog } from "../member/bootstrap.js";
 import type { ReplicatedState } from "../member/core/replicated-state.js";
 import type { RaftLog, RecoveredLog } from "../ports/raft-log.js";
@@ -19,7 +19,7 @@ import type { RevisionStore } from "../ports/revision-store.js";
 import { MemoryLog } from "../raft/log-store.js";
 import type { Entry, HardState } from "../raft/types.js";
 import { openRevisionStore } from "../storage/leveldb/open-revision-store.js";
-import { createWal, openWal, walExists, type OpenedWal } from "../storage/wal/open.js";
+import { createWal, type OpenedWal, openWal, walExists } from "../storage/wal/open.js";
 import type { WalDeps } from "../storage/wal/wal.js";
 import { ConfigError } from "./flags/config-error.js";
 import type { ServerConfig } from "./flags/server-config.js";
@@ -70,13 +70,22 @@ export function openStore(config: ServerConfig, logger: Logger): Promise<Revisio
   return openRevisionStore(storeDirectory(config), options, { logger, yieldTurn: setImmediate });
 }
 
-async function openOrFoundLog(config: ServerConfig, store: RevisionStore, deps: OpenMemberDeps): Promise<OpenedWal> {
+async function openOrFoundLog(
+  config: ServerConfig,
+  store: RevisionStore,
+  deps: OpenMemberDeps,
+): Promise<OpenedWal> {
   const segmentBytes = limits.walSegmentBytes;
   if (await walExists(config.walDir)) {
-    const opened = await openWal(config.walDir, { fromMark: store.durableApplied.index, segmentBytes }, deps.wal);
+    const opened = await openWal(
+      config.walDir,
+      { fromMark: store.durableApplied.index, segmentBytes },
+      deps.wal,
+    );
     const { recovered } = opened;
     // A crash right after the directory was made: the founding entries are not there yet.
-    const unfounded = recovered.hardState.commit === 0 && recovered.entries.length === 0 && recovered.mark.index === 0;
+    const unfounded =
+      recovered.hardState.commit === 0 && recovered.entries.length === 0 && recovered.mark.index === 0;
     return unfounded && store.durableApplied.index === 0 ? foundLog(config, opened) : opened;
   }
   if (store.durableApplied.index > 0) {
@@ -86,7 +95,9 @@ async function openOrFoundLog(config: ServerConfig, store: RevisionStore, deps: 
   }
   const { clusterId, memberId } = await readFounding(config, resolveHost);
   if (config.bootstrap.state === "existing") {
-    throw new ConfigError("this version can not join a running cluster: --initial-cluster-state=existing needs a data directory");
+    throw new ConfigError(
+      "this version can not join a running cluster: --initial-cluster-state=existing needs a data directory",
+    );
   }
   const metadata = encodeIdentity({ clusterId, memberId });
   return foundLog(config, await createWal(config.walDir, { metadata, segmentBytes }, deps.wal));
@@ -116,7 +127,10 @@ async function reconcile(recovered: RecoveredLog, log: RaftLog, state: Replicate
   } else {
     const { index, term } = recovered.mark;
     // The configuration of the store is that of its applied index, from where raft goes on.
-    memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: { index, term, confState: state.confState } });
+    memoryLog.applySnapshot({
+      data: new Uint8Array(0),
+      metadata: { index, term, confState: state.confState },
+    });
     memoryLog.append(recovered.entries as Entry[]);
   }
   memoryLog.setHardState(hardState);

@@ -5,8 +5,8 @@
 import type { ApplyResult } from "../../apply/result.js";
 import type { Index, RequestId } from "../../base/brand.js";
 import { StoreError } from "../../base/errors.js";
-import type { Membership } from "../../membership/membership.js";
 import { decodeChangeContext } from "../../membership/member-record.js";
+import type { Membership } from "../../membership/membership.js";
 import { decodeConfChange, decodeConfChangeV2 } from "../../raft/codec.js";
 import { type ConfChange, ConfChangeType, type ConfChangeV2 } from "../../raft/conf-change.js";
 import type { RaftNode } from "../../raft/node.js";
@@ -18,7 +18,11 @@ export interface AppliedConfChange {
   readonly outcome: ApplyResult | StoreError;
 }
 
-export function applyConfChangeEntry(entry: Entry, raft: RaftNode, state: ReplicatedState): AppliedConfChange {
+export function applyConfChangeEntry(
+  entry: Entry,
+  raft: RaftNode,
+  state: ReplicatedState,
+): AppliedConfChange {
   if (entry.type === EntryType.ConfChangeV2) {
     // Changes of several members carry no description of them here: raft's configuration alone moves.
     return accept(decodeConfChangeV2(entry.data), { id: 0n, index: entry.index }, raft, state);

@@ -7,12 +7,18 @@
  *
  * Absent here: await, clocks, node:*, and whoever waits for an answer.
  */
-import type { Index } from "../../base/brand.js";
+
 import { assert } from "../../base/assert.js";
+import type { Index } from "../../base/brand.js";
 import { limits } from "../../base/limits.js";
 import type { LogMark } from "../../ports/raft-log.js";
 import type { MemoryLog } from "../../raft/log-store.js";
-import { isLocalTarget, type Message, type StorageAppendMessage, type StorageApplyMessage } from "../../raft/message.js";
+import {
+  isLocalTarget,
+  type Message,
+  type StorageAppendMessage,
+  type StorageApplyMessage,
+} from "../../raft/message.js";
 import type { RaftNode } from "../../raft/node.js";
 import { type Entry, EntryType } from "../../raft/types.js";
 import { applyConfChangeEntry } from "./conf-changes.js";
@@ -130,7 +136,8 @@ export class MemberCore {
     }
     this.reads.release(this.appliedIndex, this.effects.reads);
     this.effects.more = raft.hasReady() || (this.applyQueue.length > 0 && !this.storeIsFull());
-    if (this.appliedIndex - this.lastCut >= this.options.snapshotCount) this.effects.cutAt = this.appliedIndex;
+    if (this.appliedIndex - this.lastCut >= this.options.snapshotCount)
+      this.effects.cutAt = this.appliedIndex;
     const effects = this.effects;
     this.effects = noEffects();
     return effects;
@@ -158,7 +165,8 @@ export class MemberCore {
   }
 
   private askForReads(): void {
-    if (this.reads.canBegin && this.deps.raft.status().leader !== 0n) this.deps.raft.readIndex(this.reads.begin());
+    if (this.reads.canBegin && this.deps.raft.status().leader !== 0n)
+      this.deps.raft.readIndex(this.reads.begin());
   }
 
   private absorbReady(): void {

@@ -2,11 +2,12 @@
  * What can happen to a member, and what it then wants done. Order is data: an effect says what must be durable
  * before it may be sent, and nothing awaits anything.
  */
-import type { Index, MemberId, RequestId } from "../../base/brand.js";
+
 import type { AppliedRequest } from "../../apply/applier.js";
+import type { Index, MemberId, RequestId } from "../../base/brand.js";
 import type { LogAppend, LogMark } from "../../ports/raft-log.js";
-import type { Message } from "../../raft/message.js";
 import type { ConfChange } from "../../raft/conf-change.js";
+import type { Message } from "../../raft/message.js";
 import type { Snapshot } from "../../raft/types.js";
 
 /** Names a waiting linearizable read; the driver knows who waits. */

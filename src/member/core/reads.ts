@@ -26,7 +26,13 @@ export class ReadTable {
   private attempt = 0;
 
   /** `retryTicks`: an unanswered question is asked anew after so many ticks. `incarnation`: unlike at any earlier start. */
-  constructor(private readonly options: { readonly id: MemberId; readonly incarnation: number; readonly retryTicks: number }) {}
+  constructor(
+    private readonly options: {
+      readonly id: MemberId;
+      readonly incarnation: number;
+      readonly retryTicks: number;
+    },
+  ) {}
 
   add(ticket: ReadTicket): void {
     this.waiting.push(ticket);
@@ -53,7 +59,8 @@ export class ReadTable {
   }
 
   tick(): void {
-    if (this.asking !== undefined && ++this.asking.ticksWaited >= this.options.retryTicks) this.forgetQuestion();
+    if (this.asking !== undefined && ++this.asking.ticksWaited >= this.options.retryTicks)
+      this.forgetQuestion();
   }
 
   confirm(context: Uint8Array, index: Index): void {

@@ -2,9 +2,10 @@
  * Everything that the log builds, over one durable store: keys, members, alarms. Replaced as a whole when a
  * snapshot is installed.
  */
-import type { Index, Revision } from "../../base/brand.js";
+
 import { Alarms } from "../../apply/alarms.js";
 import { Applier } from "../../apply/applier.js";
+import type { Index, Revision } from "../../base/brand.js";
 import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
 import type { StateRecords } from "../../base/state-records.js";
 import { Membership } from "../../membership/membership.js";

@@ -1,0 +1,174 @@
+/**
+ * The KV service. A writing request goes into the log as the bytes that the client sent; what is decoded here is
+ * decoded to be checked. Reads are answered from the local state, after the leader was confirmed where the client
+ * did not ask for less.
+ */
+import { RequestField } from "../apply/raft-request.js";
+import type { ApplyResult } from "../apply/result.js";
+import { assert } from "../base/assert.js";
+import type { Revision } from "../base/brand.js";
+import type { HeaderFields, Member } from "../member/contract.js";
+import {
+  checkDeleteRange,
+  checkPut,
+  checkRange,
+  checkTxn,
+  isTxnReadOnly,
+  isTxnSerializable,
+} from "../mvcc/checks.js";
+import {
+  decodeCompactionRequest,
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  decodeTxnRequest,
+  encodeCompactionResponse,
+  encodeDeleteRangeResponse,
+  encodePutResponse,
+  encodeRangeResponse,
+  encodeTxnResponse,
+} from "../mvcc/codec.js";
+import type {
+  CompactionRequest,
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+} from "../mvcc/requests.js";
+import type { CallContext, RpcMethod, UnaryMethod } from "../transport/rpc.js";
+import { rangeInSlices, rangeStreamMethod } from "./range.js";
+
+/** A request, and the bytes that it came as. */
+export interface Received<Message> {
+  readonly message: Message;
+  readonly bytes: Uint8Array;
+}
+
+export interface KvOptions {
+  /** --max-txn-ops */
+  readonly txnOpsMax: number;
+}
+
+type Encoded = readonly Uint8Array[];
+
+/** Keeps the bytes beside the decoded message. */
+export function keepBytes<Message>(
+  decode: (bytes: Uint8Array) => Message,
+): (bytes: Uint8Array) => Received<Message> {
+  return (bytes) => ({ message: decode(bytes), bytes });
+}
+
+export function kvMethods(member: Member, options: KvOptions): readonly RpcMethod[] {
+  return [
+    rangeMethod(member),
+    rangeStreamMethod(member),
+    putMethod(member),
+    deleteRangeMethod(member),
+    txnMethod(member, options),
+    compactMethod(member),
+  ];
+}
+
+/** The header with the revision that the answer itself has. */
+function headerAt(member: Member, revision: Revision): HeaderFields {
+  return { ...member.header(), revision };
+}
+
+/** Handlers give the encoded parts themselves: what they answer is already bytes for the most part. */
+const passThrough = (parts: Encoded): Encoded => parts;
+
+function rangeMethod(member: Member): UnaryMethod<Received<RangeRequest>, Encoded> {
+  return {
+    kind: "unary",
+    path: "/etcdserverpb.KV/Range",
+    decode: keepBytes(decodeRangeRequest),
+    encode: passThrough,
+    handle: ({ message }, call) => {
+      checkRange(message);
+      if (message.serializable) return answerRange(member, message);
+      return member.linearize(call).then(() => answerRange(member, message));
+    },
+  };
+}
+
+function answerRange(member: Member, request: RangeRequest): Encoded | Promise<Encoded> {
+  // One key, or a count, is answered at once; what may be long is read in slices.
+  if (request.rangeEnd.length === 0 || request.countOnly) {
+    const result = member.range(request);
+    return encodeRangeResponse(headerAt(member, result.revision), result);
+  }
+  return rangeInSlices(member, request, (result) =>
+    encodeRangeResponse(headerAt(member, result.revision), result),
+  );
+}
+
+function putMethod(member: Member): UnaryMethod<Received<PutRequest>, Encoded> {
+  return {
+    kind: "unary",
+    path: "/etcdserverpb.KV/Put",
+    decode: keepBytes(decodePutRequest),
+    encode: passThrough,
+    handle: ({ message, bytes }, call) => {
+      checkPut(message);
+      return member.propose(RequestField.Put, bytes, call).then((result) => {
+        assert(result.kind === "put", "a put is answered by a put");
+        return encodePutResponse(headerAt(member, result.put.revision), result.put);
+      });
+    },
+  };
+}
+
+function deleteRangeMethod(member: Member): UnaryMethod<Received<DeleteRangeRequest>, Encoded> {
+  return {
+    kind: "unary",
+    path: "/etcdserverpb.KV/DeleteRange",
+    decode: keepBytes(decodeDeleteRangeRequest),
+    encode: passThrough,
+    handle: ({ message, bytes }, call) => {
+      checkDeleteRange(message);
+      return member.propose(RequestField.DeleteRange, bytes, call).then((result) => {
+        assert(result.kind === "deleteRange", "a delete is answered by a delete");
+        return encodeDeleteRangeResponse(headerAt(member, result.deleteRange.revision), result.deleteRange);
+      });
+    },
+  };
+}
+
+function txnMethod(member: Member, options: KvOptions): UnaryMethod<Received<TxnRequest>, Encoded> {
+  return {
+    kind: "unary",
+    path: "/etcdserverpb.KV/Txn",
+    decode: keepBytes(decodeTxnRequest),
+    encode: passThrough,
+    handle: ({ message, bytes }, call) => {
+      checkTxn(message, options.txnOpsMax);
+      if (isTxnReadOnly(message)) return readOnlyTxn(member, message, call);
+      return member.propose(RequestField.Txn, bytes, call).then((result) => encodeTxn(member, result));
+    },
+  };
+}
+
+function encodeTxn(member: Member, result: ApplyResult): Encoded {
+  assert(result.kind === "txn", "a transaction is answered by a transaction");
+  return encodeTxnResponse(headerAt(member, result.txn.revision), result.txn);
+}
+
+function readOnlyTxn(member: Member, request: TxnRequest, call: CallContext): Encoded | Promise<Encoded> {
+  const answer = (): Encoded => encodeTxn(member, { kind: "txn", txn: member.readTxn(request) });
+  return isTxnSerializable(request) ? answer() : member.linearize(call).then(answer);
+}
+
+function compactMethod(member: Member): UnaryMethod<Received<CompactionRequest>, Encoded> {
+  return {
+    kind: "unary",
+    path: "/etcdserverpb.KV/Compact",
+    decode: keepBytes(decodeCompactionRequest),
+    encode: passThrough,
+    handle: async ({ message, bytes }, call) => {
+      const result = await member.propose(RequestField.Compaction, bytes, call);
+      assert(result.kind === "compaction", "a compaction is answered by a compaction");
+      if (message.physical) await member.compactionFinished();
+      return encodeCompactionResponse(headerAt(member, result.revision));
+    },
+  };
+}

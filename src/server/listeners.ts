@@ -1,0 +1,29 @@
+/** Opens a transport server on each of a list of URLs, and closes all of them as one. */
+import type { Logger } from "../base/logger.js";
+import { createGrpcJsServer } from "../transport/grpc-js-server.js";
+import type { TransportServer, TransportServerOptions } from "../transport/server-contract.js";
+import { ConfigError } from "./flags/config-error.js";
+import type { ServerUrl } from "./flags/urls.js";
+
+export type ListenOptions = Omit<TransportServerOptions, "tls">;
+
+export class Listeners {
+  private readonly servers: TransportServer[] = [];
+
+  constructor(private readonly deps: { readonly log: Logger }) {}
+
+  /** Rejects with the socket's error, naming the address; what was opened before stays open until `close`. */
+  async open(urls: readonly ServerUrl[], options: ListenOptions): Promise<void> {
+    for (const url of urls) {
+      if (url.scheme !== "http")
+        throw new ConfigError(`listening by ${url.scheme} is not supported (${url.text})`);
+      const server = createGrpcJsServer({ ...options, tls: undefined }, this.deps);
+      this.servers.push(server);
+      await server.listen({ host: url.host, port: url.port });
+    }
+  }
+
+  async close(options: { readonly graceMs: number }): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.close(options)));
+  }
+}

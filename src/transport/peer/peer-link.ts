@@ -1,0 +1,210 @@
+/**
+ * The sending end of one link: a stream of message batches to one peer, dialed again with backoff when it
+ * breaks. What can not be sent is dropped, as Raft repeats it; memory is bounded, nobody else waits.
+ */
+import { limits } from "../../base/limits.js";
+import type { Logger } from "../../base/logger.js";
+import type { Clock } from "../../ports/clock.js";
+import type { Peer } from "../../ports/peer-transport.js";
+import type { StoreImage } from "../../ports/revision-store.js";
+import type { Message } from "../../raft/message.js";
+import { encodeMessage } from "../../raft/message-codec.js";
+import type { ChannelFactory, OutgoingStream, RpcChannel, StreamEnd } from "../channel.js";
+import {
+  decodeId,
+  encodeBatch,
+  encodeChunk,
+  encodeId,
+  type Introduction,
+  introductionMetadata,
+  peerPaths,
+} from "./protocol.js";
+
+const caller = "transport/peer";
+
+export interface PeerLinkDeps {
+  readonly connect: ChannelFactory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  /** The link broke or its queue is full. */
+  readonly unreachable: () => void;
+}
+
+interface Connection {
+  readonly channel: RpcChannel;
+  readonly stream: OutgoingStream;
+  accepted: boolean;
+  /** False while the peer is behind. */
+  writable: boolean;
+}
+
+export class PeerLink {
+  private connection: Connection | undefined;
+  private waiting: Uint8Array[] = [];
+  private waitingBytes = 0;
+  private failures = 0;
+  private urlTurn = 0;
+  private closed = false;
+  private cancelRetry: () => void = () => {};
+
+  constructor(
+    private readonly peer: Peer,
+    private readonly introduction: Introduction,
+    private readonly deps: PeerLinkDeps,
+  ) {
+    this.dial();
+  }
+
+  get urls(): readonly string[] {
+    return this.peer.urls;
+  }
+
+  get active(): boolean {
+    return this.connection?.accepted === true;
+  }
+
+  /** Sends now where the stream takes it, else keeps what fits the bounds and drops the rest. */
+  send(messages: readonly Message[]): void {
+    const { connection } = this;
+    if (connection?.accepted !== true) {
+      // Kept messages would be old when the peer is back; raft asks it where it stands instead.
+      this.deps.unreachable();
+      return;
+    }
+    const encoded = messages.map(encodeMessage);
+    if (connection.writable && this.waiting.length === 0) {
+      connection.writable = connection.stream.write(encodeBatch(encoded));
+      return;
+    }
+    for (const bytes of encoded) this.enqueue(bytes);
+  }
+
+  /** Streams `image` after `message`; resolves with whether all of it arrived. */
+  async sendSnapshot(message: Message, image: StoreImage): Promise<boolean> {
+    const { connection } = this;
+    if (connection === undefined) return false;
+    let drained: (() => void) | undefined;
+    let ended: StreamEnd | undefined;
+    let received = false;
+    const over = new Promise<boolean>((resolve) => {
+      const stream = connection.channel.openStream(
+        peerPaths.snapshot,
+        introductionMetadata(this.introduction),
+        {
+          message: () => {
+            received = true;
+          },
+          drain: () => drained?.(),
+          end: (status) => {
+            ended = status;
+            drained?.();
+            resolve(received && status.code === 0);
+          },
+        },
+      );
+      const pour = async (): Promise<void> => {
+        stream.write(encodeBatch([encodeMessage(message)]));
+        for await (const chunk of image.chunks()) {
+          if (ended !== undefined) return;
+          if (!stream.write(encodeChunk(chunk))) {
+            await new Promise<void>((resume) => {
+              drained = resume;
+            });
+          }
+        }
+        stream.finish();
+      };
+      pour().catch((error: unknown) => {
+        this.deps.logger.warn(caller, "failed to send database snapshot", { error: String(error) });
+        stream.cancel();
+      });
+    });
+    return over;
+  }
+
+  /** Whether the peer counts `id` among the members; false where it does not answer. */
+  async knows(id: bigint): Promise<boolean> {
+    const { connection } = this;
+    if (connection === undefined) return false;
+    try {
+      const options = { metadata: introductionMetadata(this.introduction), timeoutMs: knowsTimeoutMs };
+      return decodeId(await connection.channel.unary(peerPaths.knows, encodeId(id), options)) === 1n;
+    } catch {
+      // An answer that does not come is the answer no: the one who asked tries again later.
+      return false;
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancelRetry();
+    this.connection?.stream.cancel();
+    this.connection?.channel.close();
+    this.connection = undefined;
+  }
+
+  private dial(): void {
+    if (this.closed) return;
+    const url = this.peer.urls[this.urlTurn++ % this.peer.urls.length];
+    if (url === undefined) return;
+    const channel = this.deps.connect(url);
+    const stream = channel.openStream(peerPaths.messages, introductionMetadata(this.introduction), {
+      message: () => this.accept(connection),
+      drain: () => this.drain(connection),
+      end: (status) => this.lose(connection, url, status),
+    });
+    const connection: Connection = { channel, stream, accepted: false, writable: true };
+    this.connection = connection;
+  }
+
+  private accept(connection: Connection): void {
+    if (connection.accepted) return;
+    connection.accepted = true;
+    this.failures = 0;
+    this.deps.logger.info(caller, "peer became active", { "peer-id": this.peer.id.toString(16) });
+  }
+
+  private drain(connection: Connection): void {
+    connection.writable = true;
+    if (this.waiting.length === 0) return;
+    const batch = this.waiting;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    connection.writable = connection.stream.write(encodeBatch(batch));
+  }
+
+  private lose(connection: Connection, url: string, status: StreamEnd): void {
+    if (this.connection !== connection) return;
+    const fields = { "peer-id": this.peer.id.toString(16), url, code: status.code, error: status.message };
+    if (connection.accepted)
+      this.deps.logger.warn(caller, "peer became inactive (message send to peer failed)", fields);
+    else if (this.failures === 0) this.deps.logger.info(caller, "cannot reach peer yet; retrying", fields);
+    connection.channel.close();
+    this.connection = undefined;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    this.deps.unreachable();
+    this.failures++;
+    // Doubled up to the limit, and spread, so that members that start together do not knock together.
+    const delayMs = Math.min(
+      limits.peerRetryMsMin * 2 ** Math.min(this.failures - 1, 10),
+      limits.peerRetryMsMax,
+    );
+    this.cancelRetry = this.deps.clock.after(delayMs * (0.5 + this.deps.random() / 2), () => this.dial());
+  }
+
+  private enqueue(bytes: Uint8Array): void {
+    const full =
+      this.waiting.length >= limits.peerQueueMessagesMax ||
+      this.waitingBytes + bytes.length > limits.peerQueueBytesMax;
+    if (full) {
+      this.deps.unreachable();
+      return;
+    }
+    this.waiting.push(bytes);
+    this.waitingBytes += bytes.length;
+  }
+}
+
+const knowsTimeoutMs = 2_000;

@@ -1,0 +1,98 @@
+/** All links of one member: the PeerTransport that the driver sends by. */
+import type { MemberId } from "../../base/brand.js";
+import type { Logger } from "../../base/logger.js";
+import type { Clock } from "../../ports/clock.js";
+import type { Peer, PeerEvents, PeerTransport } from "../../ports/peer-transport.js";
+import type { StoreImage } from "../../ports/revision-store.js";
+import type { Message, SnapshotMessage } from "../../raft/message.js";
+import type { ChannelFactory } from "../channel.js";
+import { PeerLink } from "./peer-link.js";
+
+export interface PeerLinksOptions {
+  readonly clusterId: bigint;
+  readonly memberId: MemberId;
+}
+
+export interface PeerLinksDeps {
+  readonly connect: ChannelFactory;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** In [0, 1): spreads reconnections. */
+  readonly random: () => number;
+  readonly events: Pick<PeerEvents, "unreachable" | "snapshotSent">;
+}
+
+export class PeerLinks implements PeerTransport {
+  private readonly links = new Map<MemberId, PeerLink>();
+
+  constructor(
+    private readonly options: PeerLinksOptions,
+    private readonly deps: PeerLinksDeps,
+  ) {}
+
+  setPeers(peers: readonly Peer[]): void {
+    const wanted = new Map(
+      peers.filter((peer) => peer.id !== this.options.memberId).map((peer) => [peer.id, peer]),
+    );
+    for (const [id, link] of this.links) {
+      const peer = wanted.get(id);
+      if (peer !== undefined && peer.urls.join() === link.urls.join()) continue;
+      link.close();
+      this.links.delete(id);
+    }
+    for (const peer of wanted.values())
+      if (!this.links.has(peer.id)) this.links.set(peer.id, this.open(peer));
+  }
+
+  send(messages: readonly Message[]): void {
+    if (messages.length === 1) {
+      this.links.get(messages[0]!.to)?.send(messages);
+      return;
+    }
+    const byPeer = new Map<MemberId, Message[]>();
+    for (const message of messages) {
+      const group = byPeer.get(message.to);
+      if (group === undefined) byPeer.set(message.to, [message]);
+      else group.push(message);
+    }
+    for (const [id, group] of byPeer) this.links.get(id)?.send(group);
+  }
+
+  sendSnapshot(message: SnapshotMessage, image: StoreImage): void {
+    const sending = this.links.get(message.to)?.sendSnapshot(message, image) ?? Promise.resolve(false);
+    sending
+      .then((arrived) => {
+        const fields = { "remote-peer-id": message.to.toString(16), bytes: image.sizeBytes };
+        if (arrived) this.deps.logger.info("transport/peer", "sent database snapshot", fields);
+        else this.deps.logger.warn("transport/peer", "failed to send database snapshot", fields);
+        this.deps.events.snapshotSent(message.to, arrived);
+      })
+      .finally(() => image.close());
+  }
+
+  isActive(peer: MemberId): boolean {
+    return this.links.get(peer)?.active ?? false;
+  }
+
+  /** True as soon as one of the peers says that `id` is a member. */
+  async isKnown(id: MemberId): Promise<boolean> {
+    const answers = await Promise.all([...this.links.values()].map((link) => link.knows(id)));
+    return answers.includes(true);
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.links.values()) link.close();
+    this.links.clear();
+  }
+
+  private open(peer: Peer): PeerLink {
+    const introduction = { clusterId: this.options.clusterId, from: this.options.memberId, to: peer.id };
+    return new PeerLink(peer, introduction, {
+      connect: this.deps.connect,
+      clock: this.deps.clock,
+      logger: this.deps.logger,
+      random: this.deps.random,
+      unreachable: () => this.deps.events.unreachable(peer.id),
+    });
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * What members say to each other over gRPC on their peer URLs: service quorate.peer.v1.Peer.
+ *
+ *   Messages  bidi    batches of Raft messages one way; the other way one empty message says "accepted"
+ *   Snapshot  bidi    a Raft snapshot message, then the chunks of a store image; an empty message says "installed or dropped, but whole"
+ *   Knows     unary   is this id a member, as far as you know?
+ *
+ * A Raft message is raftpb.Message as etcd writes it. Every call names, in its metadata, the cluster and both ends.
+ */
+import type { ClusterId, MemberId } from "../../base/brand.js";
+import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
+import type { CallMetadata } from "../channel.js";
+import type { CallContext } from "../rpc.js";
+
+export const peerPaths = {
+  messages: "/quorate.peer.v1.Peer/Messages",
+  snapshot: "/quorate.peer.v1.Peer/Snapshot",
+  knows: "/quorate.peer.v1.Peer/Knows",
+} as const;
+
+const clusterKey = "x-cluster-id";
+const fromKey = "x-from-member-id";
+const toKey = "x-to-member-id";
+
+export interface Introduction {
+  readonly clusterId: ClusterId;
+  readonly from: MemberId;
+  readonly to: MemberId;
+}
+
+export function introductionMetadata(introduction: Introduction): CallMetadata {
+  return {
+    [clusterKey]: introduction.clusterId.toString(16),
+    [fromKey]: introduction.from.toString(16),
+    [toKey]: introduction.to.toString(16),
+  };
+}
+
+/** Undefined where the caller did not introduce itself. */
+export function readIntroduction(call: CallContext): Introduction | undefined {
+  const [clusterId, from, to] = [clusterKey, fromKey, toKey].map((key) => readId(call.metadata(key)));
+  if (clusterId === undefined || from === undefined || to === undefined) return undefined;
+  return { clusterId, from, to };
+}
+
+function readId(hex: string | undefined): bigint | undefined {
+  return hex !== undefined && /^[0-9a-f]{1,16}$/.test(hex) ? BigInt(`0x${hex}`) : undefined;
+}
+
+const messageField = 1;
+const chunkField = 2;
+
+/** Several encoded Raft messages as one frame. */
+export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const message of messages) size += message.length + 8;
+  const writer = new ProtoWriter(size);
+  for (const message of messages) writer.bytesFieldAlways(messageField, message);
+  return writer.finish();
+}
+
+export interface Frame {
+  /** Encoded Raft messages. */
+  readonly messages: readonly Uint8Array[];
+  /** A part of a store image, where the frame holds one. */
+  readonly chunk: Uint8Array | undefined;
+}
+
+/** Throws ProtoError. Slices share memory with `bytes`. */
+export function decodeFrame(bytes: Uint8Array): Frame {
+  const reader = new ProtoReader(bytes);
+  const messages: Uint8Array[] = [];
+  let chunk: Uint8Array | undefined;
+  while (reader.more) {
+    const tag = reader.tag();
+    if (tag === messageField * 8 + 2) messages.push(reader.slice());
+    else if (tag === chunkField * 8 + 2) chunk = reader.slice();
+    else reader.skip(tag);
+  }
+  return { messages, chunk };
+}
+
+/** The head of a chunk frame: the chunk itself follows as a part of its own, uncopied. */
+export function encodeChunk(chunk: Uint8Array): readonly Uint8Array[] {
+  return [
+    new ProtoWriter(16)
+      .varint(chunkField * 8 + 2)
+      .varint(chunk.length)
+      .finish(),
+    chunk,
+  ];
+}
+
+export function encodeId(id: bigint): Uint8Array {
+  return new ProtoWriter(16).bigField(1, id).finish();
+}
+
+/** Throws ProtoError. */
+export function decodeId(bytes: Uint8Array): bigint {
+  const reader = new ProtoReader(bytes);
+  if (!reader.more) return 0n;
+  reader.tag();
+  return reader.uint64Big();
+}
