@@ -90,6 +90,11 @@ export class MetricRegistry {
     return this.series(name, labelValues) as Histogram;
   }
 
+  /** Drops the series of a metric whose labels name things that come and go. */
+  forget(name: GaugeName): void {
+    this.families.get(name)!.clear();
+  }
+
   /** Everything, sorted by name and labels. */
   text(): string {
     const lines: string[] = [];
@@ -157,7 +162,7 @@ function braced(labels: string): string {
   return labels === "" ? "" : `{${labels}}`;
 }
 
-/** As Go prints it: an exponent has two digits at least and comes from 10^21 on here, from 10^6 there; both are read alike. */
+/** JSON has no infinities, Prometheus has. */
 function numberText(value: number): string {
   if (Number.isFinite(value)) return String(value);
   if (Number.isNaN(value)) return "NaN";

@@ -8,6 +8,7 @@ import { maintenanceMethods } from "../api/maintenance.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import { seededRandom } from "../base/prng.js";
+import { clusterVersion, etcdVersion } from "../base/version.js";
 import { Compactor } from "../member/compactor.js";
 import { MemberCore } from "../member/core/core.js";
 import { Driver } from "../member/driver.js";
@@ -31,7 +32,6 @@ import { checkSameMember } from "./identity.js";
 import { Listeners, type ListenOptions } from "./listeners.js";
 import { nodeClock } from "./node-clock.js";
 import { type OpenedMember, openMember, openStore, storeDirectory } from "./open-member.js";
-import { clusterVersion, etcdVersion } from "./version.js";
 
 export interface RunningServer {
   /** Resolves when a leader is known and the client port answers. */

@@ -1,4 +1,5 @@
 /** The life of a server process: settings, log, data directory, member, signals, exit status. */
+import { etcdVersion, quorateVersion } from "../base/version.js";
 import { startServer } from "./compose.js";
 import { prepareDataDir } from "./data-dir.js";
 import { findDefaultHost } from "./default-host.js";
@@ -13,7 +14,7 @@ import { urlTexts } from "./flags/urls.js";
 import { type LogWriter, openLogWriter } from "./log-writer.js";
 import { ExitStatus, guardProcess, ProcessLife } from "./process-life.js";
 import { describeStartFailure } from "./start-failure.js";
-import { architectureName, etcdVersion, quorateVersion, versionText } from "./version.js";
+import { architectureName, versionText } from "./version-text.js";
 
 /** Runs a member until it is told to stop. `args` are flags, without the names of interpreter and program. */
 export async function runServer(args: readonly string[]): Promise<void> {

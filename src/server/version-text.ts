@@ -1,13 +1,5 @@
-/** The versions that clients and operators are told. Imports nothing, so that `--version` answers at once. */
-
-/** The etcd release whose protocol and behaviour this program offers. */
-export const etcdVersion = "3.7.1";
-/** Major and minor of the etcd release with patch 0: what members agree on as the version of a cluster. */
-export const clusterVersion = "3.7.0";
-/** Layout of the stored data, in etcd's numbering. */
-export const storageVersion = "3.7.0";
-/** Our own release, as in package.json. */
-export const quorateVersion = "0.1.0";
+/** What `--version` prints. */
+import { etcdVersion, quorateVersion } from "../base/version.js";
 
 const goArchitectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64", ppc64: "ppc64le" };
 
