@@ -167,6 +167,12 @@ export type Message =
 
 export type MessageType = Message["type"];
 
+/** Messages whose effect depends on the role; the others have one effect in all. */
+export type RoleMessage = Exclude<
+  Message,
+  VoteMessage | StorageAppendMessage | StorageAppendResponse | StorageApplyMessage | StorageApplyResponse
+>;
+
 /** In the order of raftpb.MessageType: the position is the number on the wire. */
 export const messageTypes = [
   "MsgHup",
