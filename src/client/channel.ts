@@ -20,6 +20,9 @@ export interface EndpointChannel {
 /** grpc-go refuses to ping more often, and etcd servers answer more than one ping in 5 s with GOAWAY. */
 const keepaliveMsMin = 10_000;
 
+/** Timers of Node.js hold 31 bits of milliseconds: 24 days. A longer wait ends there. */
+const timerMsMax = 2 ** 31 - 1;
+
 /**
  * The channels of a client. A call goes to the endpoint in use as long as that has a connection; else all
  * others are tried, each new one a little after the one before it (as RFC 8305 does for addresses), and the
@@ -64,7 +67,8 @@ export class ChannelSet {
     const candidates = only === undefined ? this.inOrder() : [only];
     const first = candidates[0]!;
     if (isReady(first)) return first;
-    const winner = await raceToReady(candidates, untilMs, signal);
+    const timerEndMs = Date.now() + timerMsMax;
+    const winner = await raceToReady(candidates, Math.min(untilMs, timerEndMs), signal);
     if (this.closed) throw closedError();
     if (winner !== undefined && only === undefined) this.current = this.channels.indexOf(winner);
     return winner;

@@ -47,11 +47,13 @@ export class GrpcConnection implements Connection {
   private readonly tokens: TokenSource;
   private readonly callMs: number;
   private readonly dialMs: number;
+  private readonly authMs: number;
 
   constructor(options: ConnectOptions) {
     this.channels = new ChannelSet(options);
     this.callMs = options.timeouts?.callMs ?? 5_000;
     this.dialMs = options.timeouts?.dialMs ?? 2_000;
+    this.authMs = options.timeouts?.authMs ?? this.callMs;
     this.tokens = new TokenSource(options.auth, (user, password) => this.authenticate(user, password));
   }
 
@@ -139,7 +141,7 @@ export class GrpcConnection implements Connection {
   private async authenticate(user: string, password: string): Promise<string | undefined> {
     try {
       const request = { name: user, password };
-      return (await this.unary(authenticateMethod, request, { timeoutMs: this.callMs })).token;
+      return (await this.unary(authenticateMethod, request, { timeoutMs: this.authMs })).token;
     } catch (error) {
       const notEnabled = "etcdserver: authentication is not enabled";
       if (isClientError(error, GrpcCode.FailedPrecondition, notEnabled)) return undefined;

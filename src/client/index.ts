@@ -18,6 +18,7 @@ export type {
   RangeResponse,
   RequestOp,
   ResponseHeader,
+  ResponseOp,
   SnapshotResponse,
   StatusResponse,
   TxnResponse,

@@ -23,6 +23,8 @@ export interface TimeoutOptions {
   readonly dialMs?: number | undefined;
   /** Deadline of a unary call in ms, connecting included, unless the call says otherwise. Default 5,000. */
   readonly callMs?: number | undefined;
+  /** Longest wait in ms for an auth token. Default: `callMs`. */
+  readonly authMs?: number | undefined;
   /** HTTP/2 ping after so many ms without traffic. Default 10,000, which is also the least (servers refuse more). */
   readonly keepaliveMs?: number | undefined;
   /** The connection counts as lost when a ping is not answered within so many ms. Default 6,000. */

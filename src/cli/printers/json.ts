@@ -1,0 +1,197 @@
+/**
+ * `-w json`: what Go's encoding/json makes of etcd's messages, byte for byte: fields in the order of the
+ * message, those at their zero value left out, numbers without quotes, bytes in base64.
+ */
+import type {
+  Member,
+  MemberListResponse,
+  ResponseHeader,
+  ResponseOp,
+  TxnResponse,
+} from "../../client/index.js";
+import { hexId, jsonText } from "../go-format.js";
+import type { Printable, Render } from "./printer.js";
+
+/** Name in JSON, property in our message, and the shape of what is in it where that is a message. */
+type Shape = readonly (readonly [name: string, property: string, shape?: Shape])[];
+
+const headerShape: Shape = [
+  ["cluster_id", "clusterId"],
+  ["member_id", "memberId"],
+  ["revision", "revision"],
+  ["raft_term", "raftTerm"],
+];
+const kvShape: Shape = [
+  ["key", "key"],
+  ["create_revision", "createRevision"],
+  ["mod_revision", "modRevision"],
+  ["version", "version"],
+  ["value", "value"],
+  ["lease", "lease"],
+];
+const rangeShape: Shape = [
+  ["header", "header", headerShape],
+  ["kvs", "kvs", kvShape],
+  ["more", "more"],
+  ["count", "count"],
+];
+const putShape: Shape = [
+  ["header", "header", headerShape],
+  ["prev_kv", "prevKv", kvShape],
+];
+const deleteShape: Shape = [
+  ["header", "header", headerShape],
+  ["deleted", "deleted"],
+  ["prev_kvs", "prevKvs", kvShape],
+];
+const memberShape: Shape = [
+  ["ID", "ID"],
+  ["name", "name"],
+  ["peerURLs", "peerURLs"],
+  ["clientURLs", "clientURLs"],
+  ["isLearner", "isLearner"],
+];
+const memberListShape: Shape = [
+  ["header", "header", headerShape],
+  ["members", "members", memberShape],
+];
+const statusShape: Shape = [
+  ["header", "header", headerShape],
+  ["version", "version"],
+  ["dbSize", "dbSize"],
+  ["leader", "leader"],
+  ["raftIndex", "raftIndex"],
+  ["raftTerm", "raftTerm"],
+  ["raftAppliedIndex", "raftAppliedIndex"],
+  ["errors", "errors"],
+  ["dbSizeInUse", "dbSizeInUse"],
+  ["isLearner", "isLearner"],
+  ["storageVersion", "storageVersion"],
+  ["dbSizeQuota", "dbSizeQuota"],
+  [
+    "downgradeInfo",
+    "downgradeInfo",
+    [
+      ["enabled", "enabled"],
+      ["targetVersion", "targetVersion"],
+    ],
+  ],
+];
+const hashShape: Shape = [
+  ["header", "header", headerShape],
+  ["hash", "hash"],
+  ["compact_revision", "compactRevision"],
+  ["hash_revision", "hashRevision"],
+];
+const alarmShape: Shape = [
+  ["header", "header", headerShape],
+  [
+    "alarms",
+    "alarms",
+    [
+      ["memberID", "memberID"],
+      ["alarm", "alarm"],
+    ],
+  ],
+];
+
+export const renderJson: Render = (item, hex) => `${jsonOf(item, hex)}\n`;
+
+function jsonOf(item: Printable, hex: boolean): string {
+  switch (item.kind) {
+    case "get":
+      return message(item.response, rangeShape);
+    case "put":
+      return message(item.response, putShape);
+    case "del":
+      return message(item.response, deleteShape);
+    case "txn":
+      return txnJson(item.response);
+    case "memberList":
+      return hex ? hexMemberListJson(item.response) : message(item.response, memberListShape);
+    case "endpointHealth":
+      return list(item.items, ({ endpoint, health, took, error }) => {
+        const problem = error === "" ? "" : `,"error":${jsonText(error)}`;
+        return `{"endpoint":${jsonText(endpoint)},"health":${health},"took":${jsonText(took)}${problem}}`;
+      });
+    case "endpointStatus":
+      return list(item.items, ({ endpoint, response }) => {
+        return `{"Endpoint":${jsonText(endpoint)},"Status":${message(response, statusShape)}}`;
+      });
+    case "endpointHashKv":
+      return list(item.items, ({ endpoint, response }) => {
+        return `{"Endpoint":${jsonText(endpoint)},"HashKV":${message(response, hashShape)}}`;
+      });
+    case "moveLeader":
+      return message(item.response, [["header", "header", headerShape]]);
+    case "alarm":
+      return message(item.response, alarmShape);
+  }
+}
+
+/** A list that nothing was put in is no list in Go. */
+function list<Item>(items: readonly Item[], render: (item: Item) => string): string {
+  return items.length === 0 ? "null" : `[${items.map(render).join(",")}]`;
+}
+
+function message(source: object, shape: Shape): string {
+  const fields: string[] = [];
+  for (const [name, property, inner] of shape) {
+    const text = valueText((source as Readonly<Record<string, unknown>>)[property], inner);
+    if (text !== undefined) fields.push(`"${name}":${text}`);
+  }
+  return `{${fields.join(",")}}`;
+}
+
+/** Undefined for what is left out. */
+function valueText(value: unknown, shape: Shape | undefined): string | undefined {
+  if (value === undefined || value === 0n || value === 0 || value === false || value === "") return undefined;
+  if (typeof value === "string") return jsonText(value);
+  if (value instanceof Uint8Array) {
+    return value.length === 0 ? undefined : `"${Buffer.from(value).toString("base64")}"`;
+  }
+  if (Array.isArray(value)) {
+    if (value.length === 0) return undefined;
+    return `[${value.map((item) => (shape === undefined ? jsonText(item) : message(item, shape))).join(",")}]`;
+  }
+  return shape === undefined ? String(value) : message(value as object, shape);
+}
+
+function txnJson(response: TxnResponse): string {
+  const fields: string[] = [];
+  if (response.header !== undefined) fields.push(`"header":${message(response.header, headerShape)}`);
+  if (response.succeeded) fields.push('"succeeded":true');
+  if (response.responses.length > 0) {
+    fields.push(`"responses":[${response.responses.map(operationJson).join(",")}]`);
+  }
+  return `{${fields.join(",")}}`;
+}
+
+function operationJson(operation: ResponseOp): string {
+  const { responseRange, responsePut, responseDeleteRange, responseTxn } = operation;
+  let inner = "";
+  if (responseRange !== undefined) inner = `"response_range":${message(responseRange, rangeShape)}`;
+  else if (responsePut !== undefined) inner = `"response_put":${message(responsePut, putShape)}`;
+  else if (responseDeleteRange !== undefined) {
+    inner = `"response_delete_range":${message(responseDeleteRange, deleteShape)}`;
+  } else if (responseTxn !== undefined) inner = `"response_txn":${txnJson(responseTxn)}`;
+  return `{"Response":{${inner}}}`;
+}
+
+/** With --hex, answers about members have their ids as text, also those that are zero. */
+function hexMemberListJson(response: MemberListResponse): string {
+  const members = response.members.map(hexMemberJson).join(",");
+  return `{"header":${hexHeaderJson(response.header)},"members":[${members}]}`;
+}
+
+function hexHeaderJson(header: ResponseHeader | undefined): string {
+  if (header === undefined) return "null";
+  const rest = message(header, headerShape.slice(2)).slice(1, -1);
+  const ids = `"cluster_id":"${hexId(header.clusterId)}","member_id":"${hexId(header.memberId)}"`;
+  return `{${ids}${rest === "" ? "" : `,${rest}`}}`;
+}
+
+function hexMemberJson(member: Member): string {
+  const rest = message(member, memberShape.slice(1)).slice(1, -1);
+  return `{"ID":"${hexId(member.ID)}"${rest === "" ? "" : `,${rest}`}}`;
+}

@@ -1,0 +1,93 @@
+/** `-w simple`: for people and for scripts that cut lines. Keys and values are printed as the bytes they are. */
+import { AlarmType, type KeyValue, type ResponseOp, type TxnResponse } from "../../client/index.js";
+import { hexId } from "../go-format.js";
+import type { EndpointHealth, Printable, Render } from "./printer.js";
+import { hashRows, memberRows, type Rows, statusRows } from "./rows.js";
+
+const newline = Buffer.from("\n");
+
+export const renderSimple: Render = (item, hex) => Buffer.concat(partsOf(item, hex));
+
+function partsOf(item: Printable, hex: boolean): Uint8Array[] {
+  switch (item.kind) {
+    case "get":
+      return item.response.kvs.flatMap((kv) => pairParts(kv, hex, item.valueOnly));
+    case "put":
+      return [line("OK"), ...pairPartsOf(item.response.prevKv, hex)];
+    case "del":
+      return [
+        line(String(item.response.deleted)),
+        ...item.response.prevKvs.flatMap((kv) => pairParts(kv, hex, false)),
+      ];
+    case "txn":
+      return txnParts(item.response, hex);
+    case "memberList":
+      return rowParts(memberRows(item.response));
+    case "endpointHealth":
+      // The command itself tells of endpoints in ill health, on standard error.
+      return item.items.filter((endpoint) => endpoint.error === "").map(healthLine);
+    case "endpointStatus":
+      return rowParts(statusRows(item.items));
+    case "endpointHashKv":
+      return rowParts(hashRows(item.items));
+    case "moveLeader":
+      return [line(`Leadership transferred from ${hexId(item.leader)} to ${hexId(item.target)}`)];
+    case "alarm":
+      return item.response.alarms.map((alarm) => {
+        // Protobuf's text form leaves fields out that are zero.
+        const member = alarm.memberID === 0n ? [] : [`memberID:${alarm.memberID}`];
+        const kind = alarm.alarm === AlarmType.NONE ? [] : [`alarm:${AlarmType[alarm.alarm]}`];
+        return line([...member, ...kind].join(" "));
+      });
+  }
+}
+
+function line(text: string): Uint8Array {
+  return Buffer.from(`${text}\n`);
+}
+
+function rowParts({ rows }: Rows): Uint8Array[] {
+  return rows.map((row) => line(row.join(", ")));
+}
+
+function pairParts(kv: KeyValue, hex: boolean, valueOnly: boolean): Uint8Array[] {
+  const shown = (bytes: Uint8Array): Uint8Array => (hex ? hexEscaped(bytes) : bytes);
+  const value = [shown(kv.value), newline];
+  return valueOnly ? value : [shown(kv.key), newline, ...value];
+}
+
+function pairPartsOf(kv: KeyValue | undefined, hex: boolean): Uint8Array[] {
+  return kv === undefined ? [] : pairParts(kv, hex, false);
+}
+
+/** "\x61\x62": what `echo -e` and `printf` turn back into the bytes. */
+function hexEscaped(bytes: Uint8Array): Uint8Array {
+  return Buffer.from(
+    Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join(""),
+    "latin1",
+  );
+}
+
+function healthLine(item: EndpointHealth): Uint8Array {
+  const { endpoint, took } = item;
+  return line(`${endpoint} is healthy: successfully committed proposal: took = ${took}`);
+}
+
+function txnParts(response: TxnResponse, hex: boolean): Uint8Array[] {
+  const parts = [line(response.succeeded ? "SUCCESS" : "FAILURE")];
+  for (const operation of response.responses) parts.push(newline, ...operationParts(operation, hex));
+  return parts;
+}
+
+function operationParts(operation: ResponseOp, hex: boolean): Uint8Array[] {
+  if (operation.responseRange !== undefined) {
+    return partsOf({ kind: "get", response: operation.responseRange, valueOnly: false }, hex);
+  }
+  if (operation.responsePut !== undefined)
+    return partsOf({ kind: "put", response: operation.responsePut }, hex);
+  if (operation.responseDeleteRange !== undefined) {
+    return partsOf({ kind: "del", response: operation.responseDeleteRange }, hex);
+  }
+  // The command line cannot ask for a nested transaction, so none is answered.
+  return [];
+}
