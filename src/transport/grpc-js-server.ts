@@ -158,7 +158,12 @@ function bidiHandler(
 ): grpc.handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
     const requests = (async function* () {
-      for await (const bytes of call) yield decodeRequest(method, bytes as Buffer);
+      try {
+        for await (const bytes of call) yield decodeRequest(method, bytes as Buffer);
+      } catch (error) {
+        // Node reports a stream that the client or the network ended as an error of the iteration.
+        throw call.cancelled ? new RpcStatus(StatusCode.Canceled, "context canceled") : error;
+      }
     })();
     method.handle(requests, contextOf(call), sinkOf(call)).then(
       () => call.end(),

@@ -1,0 +1,86 @@
+/**
+ * Requests of a stream on their way to the handler that iterates over them. Its bound is the stream's receive
+ * window: what is not taken is not consumed, and the client may not send more than the window.
+ */
+import { assert } from "../../base/assert.js";
+
+interface Waiter<Request> {
+  readonly resolve: (result: IteratorResult<Request, undefined>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Queued<Request> {
+  readonly request: Request;
+  readonly bytes: number;
+}
+
+export class RequestQueue<Request> implements AsyncIterableIterator<Request, undefined> {
+  private queue: Queued<Request>[] = [];
+  private first = 0;
+  private waiter: Waiter<Request> | undefined;
+  private ended = false;
+  private failure: Error | undefined;
+
+  /** `taken` is told the size of each message that the handler has taken. */
+  constructor(private readonly taken: (bytes: number) => void) {}
+
+  push(request: Request, bytes: number): void {
+    if (this.ended) return;
+    const { waiter } = this;
+    if (waiter === undefined) {
+      this.queue.push({ request, bytes });
+      return;
+    }
+    this.waiter = undefined;
+    waiter.resolve({ value: request, done: false });
+    this.taken(bytes);
+  }
+
+  /** No more requests come; those that wait are still handed out. */
+  end(): void {
+    this.ended = true;
+    this.waiter?.resolve({ value: undefined, done: true });
+    this.waiter = undefined;
+  }
+
+  /** The call is over: what waits is dropped, and the handler's iteration throws. */
+  fail(error: Error): void {
+    this.ended = true;
+    this.failure = error;
+    this.queue = [];
+    this.first = 0;
+    this.waiter?.reject(error);
+    this.waiter = undefined;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<Request, undefined>> {
+    const queued = this.queue[this.first];
+    if (queued !== undefined) {
+      this.first++;
+      if (this.first === this.queue.length || this.first > 1024) {
+        this.queue.splice(0, this.first);
+        this.first = 0;
+      }
+      this.taken(queued.bytes);
+      return Promise.resolve({ value: queued.request, done: false });
+    }
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (this.ended) return Promise.resolve({ value: undefined, done: true });
+    assert(this.waiter === undefined, "one handler iterates over the requests of a stream");
+    return new Promise((resolve, reject) => {
+      this.waiter = { resolve, reject };
+    });
+  }
+
+  /** The handler stopped iterating early: later requests are dropped as they come. */
+  return(): Promise<IteratorResult<Request, undefined>> {
+    this.ended = true;
+    for (const { bytes } of this.queue.splice(0)) this.taken(bytes);
+    this.first = 0;
+    return Promise.resolve({ value: undefined, done: true });
+  }
+}

@@ -1,0 +1,81 @@
+/** A call with a stream of requests: bidirectional, and client streaming. */
+import { type BidiMethod, RpcStatus, StatusCode } from "../rpc.js";
+import { decompressMessage } from "./compression.js";
+import { type CallDeps, GrpcCall } from "./grpc-call.js";
+import { MessageReader, messagePrefixBytes } from "./grpc-framing.js";
+import { RequestQueue } from "./grpc-requests.js";
+import { CallSink, cancelledStatus } from "./grpc-sink.js";
+import type { RequestHead } from "./request-head.js";
+
+export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
+  private readonly reader: MessageReader;
+  private readonly requests: RequestQueue<Request>;
+  private readonly sink: CallSink<Response>;
+
+  constructor(
+    private readonly method: BidiMethod<Request, Response>,
+    head: RequestHead,
+    deps: CallDeps,
+  ) {
+    super(method, head, deps);
+    const { receiveBytesMax } = deps.service.options;
+    this.sink = new CallSink((response) => !this.over && this.respond(response));
+    // What the handler has taken, the client may send again: that is all the back-pressure there is.
+    this.requests = new RequestQueue((bytes) => {
+      if (!this.over) deps.connection.receiving.consume(deps.stream, bytes);
+    });
+    this.reader = new MessageReader(receiveBytesMax, (bytes, compressed) => {
+      const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
+      const request = this.decode(message, "grpc: failed to unmarshal the received message");
+      this.requests.push(request, messagePrefixBytes + bytes.length);
+    });
+  }
+
+  /** Runs the handler; its requests come later. */
+  start(endStream: boolean): void {
+    this.armDeadline();
+    if (endStream) this.requests.end();
+    void this.run();
+  }
+
+  override data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.over) return;
+    try {
+      this.reader.push(bytes, start, end);
+    } catch (error) {
+      this.abort(error);
+      return;
+    }
+    // The rest of a begun message must be able to come, though nobody can consume its beginning yet.
+    if (!this.reader.atBoundary && !endStream) {
+      this.deps.connection.receiving.grantEarly(
+        this.deps.stream,
+        Math.min(end - start, this.reader.begunBytes),
+      );
+    }
+    if (endStream) this.requestsEnded();
+  }
+
+  override drain(): void {
+    this.sink.drain();
+  }
+
+  protected override requestsEnded(): void {
+    if (this.reader.atBoundary) this.requests.end();
+    else this.abort(new RpcStatus(StatusCode.Internal, "unexpected EOF"));
+  }
+
+  protected override onCancelled(): void {
+    this.sink.cancel();
+    this.requests.fail(cancelledStatus());
+  }
+
+  private async run(): Promise<void> {
+    try {
+      await this.method.handle(this.requests, this, this.sink);
+      this.finish();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}

@@ -1,0 +1,146 @@
+/** A call with one request: unary (one response) or server streaming (many). */
+import {
+  type ResponseSink,
+  RpcStatus,
+  type ServerStreamMethod,
+  StatusCode,
+  type UnaryMethod,
+} from "../rpc.js";
+import { decompressMessage } from "./compression.js";
+import { type CallDeps, GrpcCall } from "./grpc-call.js";
+import { checkMessageSize, keepableSlice, MessageReader, messagePrefixBytes } from "./grpc-framing.js";
+import { CallSink } from "./grpc-sink.js";
+import type { RequestHead } from "./request-head.js";
+
+/** Gathers the one message of the request. */
+abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Response> {
+  private message: Uint8Array | undefined;
+  private reader: MessageReader | undefined;
+
+  protected abstract begin(message: Uint8Array): void;
+
+  override data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    if (this.over) return;
+    try {
+      if (!this.takeWhole(bytes, start, end)) {
+        this.reader ??= this.openReader();
+        this.reader.push(bytes, start, end);
+        if (!endStream) this.deps.connection.receiving.grantEarly(this.deps.stream, end - start);
+      }
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (endStream) this.requestsEnded();
+  }
+
+  override requestsEnded(): void {
+    if (this.over) return;
+    const { message } = this;
+    if (this.reader !== undefined && !this.reader.atBoundary) {
+      this.fail(new RpcStatus(StatusCode.Internal, "unexpected EOF"));
+    } else if (message === undefined) {
+      const text = "cardinality violation: received no request message from non-client-streaming RPC";
+      this.fail(new RpcStatus(StatusCode.Internal, text));
+    } else {
+      this.message = undefined;
+      this.begin(message);
+    }
+  }
+
+  override drain(): void {}
+
+  /** The common case: a frame that is exactly one message. */
+  private takeWhole(bytes: Buffer, start: number, end: number): boolean {
+    if (start === end) return true;
+    if (this.reader !== undefined || this.message !== undefined || end - start < messagePrefixBytes)
+      return false;
+    if (bytes[start] !== 0) return false;
+    const length = bytes.readUInt32BE(start + 1);
+    if (start + messagePrefixBytes + length !== end) return false;
+    checkMessageSize(length, this.deps.service.options.receiveBytesMax);
+    this.message = keepableSlice(bytes, start + messagePrefixBytes, end);
+    return true;
+  }
+
+  private openReader(): MessageReader {
+    const { receiveBytesMax } = this.deps.service.options;
+    return new MessageReader(receiveBytesMax, (bytes, compressed) => {
+      if (this.message !== undefined) {
+        const text = "cardinality violation: received multiple request messages for non-client-streaming RPC";
+        throw new RpcStatus(StatusCode.Internal, text);
+      }
+      this.message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
+    });
+  }
+}
+
+export class UnaryCall<Request, Response> extends SingleRequestCall<Request, Response> {
+  constructor(
+    private readonly method: UnaryMethod<Request, Response>,
+    head: RequestHead,
+    deps: CallDeps,
+  ) {
+    super(method, head, deps);
+  }
+
+  protected override begin(message: Uint8Array): void {
+    try {
+      const response = this.method.handle(this.decode(message, "grpc: error unmarshalling request"), this);
+      if (response instanceof Promise) this.answerLater(response);
+      else this.answer(response);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private answerLater(response: Promise<Response>): void {
+    this.armDeadline();
+    response.then(
+      (value) => {
+        try {
+          this.answer(value);
+        } catch (error) {
+          this.fail(error);
+        }
+      },
+      (error: unknown) => this.fail(error),
+    );
+  }
+}
+
+export class ServerStreamCall<Request, Response> extends SingleRequestCall<Request, Response> {
+  private readonly sink: CallSink<Response>;
+
+  constructor(
+    private readonly method: ServerStreamMethod<Request, Response>,
+    head: RequestHead,
+    deps: CallDeps,
+  ) {
+    super(method, head, deps);
+    this.sink = new CallSink((response) => !this.over && this.respond(response));
+  }
+
+  protected override begin(message: Uint8Array): void {
+    this.armDeadline();
+    void this.run(message, this.sink);
+  }
+
+  override drain(): void {
+    this.sink.drain();
+  }
+
+  protected override onCancelled(): void {
+    this.sink.cancel();
+  }
+
+  private async run(message: Uint8Array, sink: ResponseSink<Response>): Promise<void> {
+    try {
+      const request = this.decode(message, "grpc: failed to unmarshal the received message");
+      await this.method.handle(request, this, sink);
+      this.finish();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The bytes that a connection is about to send. Everything produced in one turn of the event loop leaves in one
+ * write: small pieces are gathered in a buffer, large ones are carried by reference.
+ */
+import type { Socket } from "node:net";
+import { limits } from "../../base/limits.js";
+import { giveBackOutputBuffer, outputBufferBytes, takeOutputBuffer } from "./buffer-pool.js";
+import { frameHeaderBytes } from "./protocol.js";
+
+export class Output {
+  /** Finished pieces, in order; the current buffer's unfinished piece comes after them. */
+  private pieces: Uint8Array[] = [];
+  private readonly full: Buffer[] = [];
+  private buffer: Buffer | undefined;
+  private pieceStart = 0;
+  private used = 0;
+  private bytes = 0;
+  /** A flush is on its way in this turn. */
+  flushRequested = false;
+
+  constructor(private readonly socket: Socket) {}
+
+  /** Bytes that wait for `flush`. */
+  get queuedBytes(): number {
+    return this.bytes;
+  }
+
+  /** True while the peer's side of the socket is full: until its "drain" nothing but control frames is made. */
+  get congested(): boolean {
+    return this.socket.writableNeedDrain && this.socket.writableLength > 0;
+  }
+
+  /** Section 4.1. */
+  frameHeader(length: number, type: number, flags: number, streamId: number): void {
+    const buffer = this.room(frameHeaderBytes);
+    const at = this.used;
+    buffer[at] = length >>> 16;
+    buffer[at + 1] = length >>> 8;
+    buffer[at + 2] = length;
+    buffer[at + 3] = type;
+    buffer[at + 4] = flags;
+    buffer[at + 5] = streamId >>> 24;
+    buffer[at + 6] = streamId >>> 16;
+    buffer[at + 7] = streamId >>> 8;
+    buffer[at + 8] = streamId;
+    this.used = at + frameHeaderBytes;
+    this.bytes += frameHeaderBytes;
+  }
+
+  uint8(value: number): void {
+    this.room(1)[this.used++] = value;
+    this.bytes += 1;
+  }
+
+  uint16(value: number): void {
+    const buffer = this.room(2);
+    buffer[this.used++] = value >>> 8;
+    buffer[this.used++] = value;
+    this.bytes += 2;
+  }
+
+  uint32(value: number): void {
+    const buffer = this.room(4);
+    buffer[this.used++] = value >>> 24;
+    buffer[this.used++] = value >>> 16;
+    buffer[this.used++] = value >>> 8;
+    buffer[this.used++] = value;
+    this.bytes += 4;
+  }
+
+  /** The caller must not change `part` any more: a large one is not copied. */
+  part(part: Uint8Array): void {
+    const { length } = part;
+    if (length >= limits.outputReferenceBytesMin) {
+      this.endPiece();
+      this.pieces.push(part);
+    } else if (length <= 16) {
+      const buffer = this.room(length);
+      for (let i = 0; i < length; i++) buffer[this.used + i] = part[i]!;
+      this.used += length;
+    } else {
+      this.room(length).set(part, this.used);
+      this.used += length;
+    }
+    this.bytes += length;
+  }
+
+  /** Gives everything to the socket in one write. */
+  flush(): void {
+    if (this.bytes === 0) return;
+    const { socket, pieces } = this;
+    this.endPiece();
+    this.pieces = [];
+    this.bytes = 0;
+    if (pieces.length === 1) {
+      socket.write(pieces[0]!);
+    } else {
+      socket.cork();
+      for (const piece of pieces) socket.write(piece);
+      socket.uncork();
+    }
+    this.settleBuffers();
+  }
+
+  /** Lets go of everything; nothing is sent any more. */
+  discard(): void {
+    this.pieces = [];
+    this.full.length = 0;
+    this.buffer = undefined;
+    this.bytes = 0;
+  }
+
+  /** What the kernel took at once is free again; what still waits in the socket must not be touched. */
+  private settleBuffers(): void {
+    if (this.socket.writableLength === 0) {
+      for (const buffer of this.full) giveBackOutputBuffer(buffer);
+      if (this.buffer !== undefined) giveBackOutputBuffer(this.buffer);
+    }
+    this.full.length = 0;
+    this.buffer = undefined;
+  }
+
+  private room(bytes: number): Buffer {
+    if (this.buffer !== undefined && this.used + bytes <= outputBufferBytes) return this.buffer;
+    if (this.buffer !== undefined) {
+      this.endPiece();
+      this.full.push(this.buffer);
+    }
+    this.buffer = takeOutputBuffer();
+    this.used = 0;
+    this.pieceStart = 0;
+    return this.buffer;
+  }
+
+  private endPiece(): void {
+    if (this.buffer === undefined || this.used === this.pieceStart) return;
+    this.pieces.push(this.buffer.subarray(this.pieceStart, this.used));
+    this.pieceStart = this.used;
+  }
+}

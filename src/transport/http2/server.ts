@@ -1,0 +1,177 @@
+/** A gRPC server of our own: one port for gRPC, HTTP/2 and HTTP/1.1, with or without TLS. See ../README.md. */
+import { createServer as createHttpServer, type Server as HttpServer } from "node:http";
+import { createServer as createNetServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
+import { limits } from "../../base/limits.js";
+import type { TransportServer, TransportServerDeps, TransportServerOptions } from "../server-contract.js";
+import { GrpcService } from "./grpc-service.js";
+import { detectProtocol } from "./protocol-detection.js";
+import { ServerSession } from "./server-session.js";
+
+const caller = "transport/http2";
+
+export function createGrpcServer(
+  options: TransportServerOptions,
+  deps: TransportServerDeps,
+): TransportServer {
+  return new Http2Server(options, deps);
+}
+
+class Http2Server implements TransportServer {
+  private readonly sessions = new Set<ServerSession>();
+  /** All sockets: those of HTTP/1.1 and those whose protocol is not known yet as well. */
+  private readonly sockets = new Set<Socket>();
+  private readonly service: GrpcService;
+  private readonly http1: HttpServer;
+  private readonly listener: Server;
+  private sweeper: NodeJS.Timeout | undefined;
+  private closing = false;
+  private whenEmpty: (() => void) | undefined;
+
+  constructor(
+    private readonly options: TransportServerOptions,
+    private readonly deps: TransportServerDeps,
+  ) {
+    this.service = new GrpcService(options, deps);
+    this.http1 = createHttpServer({ headersTimeout: limits.handshakeTimeoutMs }, options.http);
+    this.listener = this.createListener();
+    this.listener.maxConnections = limits.connectionsMax;
+    this.listener.on("drop", () => deps.log.warn(caller, "dropped a connection: too many are open"));
+  }
+
+  get connectionCount(): number {
+    return this.sockets.size;
+  }
+
+  async listen(address: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly port: number }> {
+    const { listener } = this;
+    await new Promise<void>((resolve, reject) => {
+      listener.once("error", reject);
+      listener.listen({ host: address.host, port: address.port }, () => {
+        listener.removeListener("error", reject);
+        resolve();
+      });
+    });
+    listener.on("error", (error) => this.deps.log.warn(caller, "listener failed", { error: error.message }));
+    // It never listens itself; this starts its watch over slow headers.
+    this.http1.emit("listening");
+    const { keepaliveIntervalMs, keepaliveTimeoutMs } = this.options;
+    const shortestMs = Math.min(keepaliveIntervalMs, keepaliveTimeoutMs, limits.handshakeTimeoutMs);
+    this.sweeper = setInterval(() => this.sweep(), Math.max(10, Math.min(1000, shortestMs / 4)));
+    const bound = listener.address();
+    return { port: typeof bound === "object" && bound !== null ? bound.port : address.port };
+  }
+
+  async close(options: { readonly graceMs: number }): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    const listenerClosed = new Promise<void>((resolve) => {
+      this.listener.close(() => resolve());
+    });
+    this.http1.closeIdleConnections();
+    for (const session of [...this.sessions]) session.drain();
+    await this.emptied(options.graceMs);
+    clearInterval(this.sweeper);
+    for (const session of [...this.sessions]) session.destroy();
+    for (const socket of [...this.sockets]) socket.destroy();
+    // It is not listening, so its callback gets an error that means nothing.
+    this.http1.close(() => {});
+    await listenerClosed;
+  }
+
+  private createListener(): Server {
+    const { tls } = this.options;
+    if (tls === undefined) {
+      return createNetServer({ noDelay: true }, (socket) => this.accept(socket));
+    }
+    const listener = createTlsServer({
+      ...tls,
+      ALPNProtocols: ["h2", "http/1.1"],
+      handshakeTimeout: limits.handshakeTimeoutMs,
+    });
+    listener.on("connection", (socket: Socket) => this.track(socket));
+    listener.on("secureConnection", (socket) => this.acceptSecure(socket));
+    listener.on("tlsClientError", (error, socket) => {
+      this.deps.log.warn(caller, "rejected connection on client endpoint", {
+        "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`,
+        "server-name": servername(socket),
+        error: error.message,
+      });
+      socket.destroy();
+    });
+    return listener;
+  }
+
+  private acceptSecure(socket: TLSSocket): void {
+    if (socket.alpnProtocol === "h2") this.openSession(socket);
+    else this.detect(socket);
+  }
+
+  private accept(socket: Socket): void {
+    this.track(socket);
+    this.detect(socket);
+  }
+
+  private track(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.once("close", () => {
+      this.sockets.delete(socket);
+      if (this.sockets.size === 0) this.whenEmpty?.();
+    });
+  }
+
+  private detect(socket: Socket): void {
+    // A client that resets the connection before it has said anything is no error of ours.
+    const ignoreError = (): void => {};
+    socket.on("error", ignoreError);
+    const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
+    socket.once("close", () => clearTimeout(timer));
+    detectProtocol(socket, (protocol) => {
+      clearTimeout(timer);
+      if (protocol === "http1") this.http1.emit("connection", socket);
+      else this.openSession(socket);
+    });
+  }
+
+  private openSession(socket: Socket): void {
+    const { options, service } = this;
+    const session = new ServerSession(
+      {
+        role: "server",
+        concurrentStreamsMax: Math.min(options.concurrentStreamsMax, limits.connectionStreamsMax),
+        keepalive: {
+          intervalMs: options.keepaliveIntervalMs,
+          timeoutMs: options.keepaliveTimeoutMs,
+          peerPingMinMs: options.keepaliveMinTimeMs,
+        },
+      },
+      { socket, service, http: options.http, closed: (closed) => this.sessions.delete(closed) },
+    );
+    this.sessions.add(session);
+    if (this.closing) session.drain();
+  }
+
+  private sweep(): void {
+    const nowMs = performance.now();
+    for (const session of this.sessions) session.sweep(nowMs);
+  }
+
+  private emptied(graceMs: number): Promise<void> {
+    if (this.sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, graceMs);
+      this.whenEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function servername(socket: TLSSocket): string {
+  const name = (socket as { readonly servername?: string | false }).servername;
+  return typeof name === "string" ? name : "";
+}
