@@ -75,6 +75,59 @@ export const limits = {
   sliceKeysMax: 2_000,
   /** …or at most at this many bytes. */
   sliceBytesMax: 2 * mib,
+
+  // transport/http2
+  /** Open connections of one listener: below the usual 65,536 descriptors of a service, with room for files. */
+  connectionsMax: 32_768,
+  /** TLS handshake, HTTP/2 preface with SETTINGS, a header block, HTTP/1.1 headers: a client that needs longer (ms) is stuck or hostile. */
+  handshakeTimeoutMs: 10_000,
+  /** How long (ms) a connection that we ended may stay for its last bytes to arrive. */
+  closeLingerMs: 500,
+  /** Streams of one connection, whatever --max-concurrent-streams says: a quiet one takes about 1 KB. */
+  connectionStreamsMax: 65_536,
+  /** Decoded size of a header list, as HTTP/2 counts it. Tokens and certificates' names fit many times. */
+  headerListBytesMax: 64 * kib,
+  /** Size of a header block before it is decoded; never larger than what it decodes to, unless it is padded by design. */
+  headerBlockBytesMax: 64 * kib,
+  /** Frames of one header block: four of 16 KiB are enough for the largest; clients that send small ones get some more. */
+  continuationFramesMax: 32,
+  /** Header blocks whose meaning is kept, per connection: clients use few methods. */
+  headerBlocksCached: 64,
+  /** Larger blocks carry something that differs each time. */
+  headerBlockCachedBytesMax: 256,
+  /** First window of a stream: a round trip of 1 ms at 1 Gbit/s needs 125 KB; most requests fit without an update. */
+  streamWindowBytes: 1 * mib,
+  /** Window of a connection; given back as data arrives. */
+  connectionWindowBytes: 4 * mib,
+  /** Data of one connection that no handler has taken: 100 requests of the largest size at once. */
+  connectionReceiveBytesMax: 256 * mib,
+  /** Data that waits for one connection's peer: no new streams above it. A few of the largest answers. */
+  connectionSendBytesMax: 256 * mib,
+  /** Data that waits on one stream before its handler is told to wait. */
+  streamSendBytesMax: 256 * kib,
+  /** Bytes given to a socket in one write: enough for the kernel, small enough to stay responsive. */
+  outputFlushBytes: 256 * kib,
+  /** Pieces at least this large are given to the socket by reference; smaller ones are cheaper to copy. */
+  outputReferenceBytesMin: 2 * kib,
+  /** Buffers of 16 KiB kept for output: one for each connection that writes in the same turn, up to 4 MiB. */
+  outputBuffersKept: 256,
+  /** Control frames that wait for a peer which does not read: 10,000 of them, then the connection ends. */
+  controlBytesMax: 128 * kib,
+  /** Streams that we reset and for which frames may still be under way. */
+  resetStreamsRemembered: 1_024,
+  /** Streams reset before they were answered: a Go client that gives up 5,000 calls at once is well; a flood goes on. */
+  streamResetsBurst: 5_000,
+  streamResetsPerSecond: 500,
+  /** Clients change settings once or twice. */
+  settingsBurst: 100,
+  settingsPerSecond: 10,
+  /** Frames without effect (under 1 µs each): late WINDOW_UPDATEs of busy clients must pass. */
+  idleFramesBurst: 20_000,
+  idleFramesPerSecond: 10_000,
+  /** A message in a received chunk up to this size is never copied out. */
+  sharedChunkBytes: 1 * kib,
+  /** Messages above this are not compressed: gzip takes about 10 ms for 1 MiB. */
+  gzipBytesMax: 512 * kib,
   /** Log lines that wait for a slow reader; some 40,000 lines, more than a crash needs to be explained. */
   logBacklogBytesMax: 8 * mib,
   /** Body of a request to the failpoint server; a term is a few words. */

@@ -7,6 +7,7 @@
 import { limits } from "../../base/limits.js";
 import { HpackDecoder } from "./hpack-decoder.js";
 import type { HeaderField } from "./hpack-table.js";
+import { latin1 } from "./latin1.js";
 import { ConnectionError, ErrorCode } from "./protocol.js";
 
 /** A block that is whole. */
@@ -55,13 +56,13 @@ export class HeaderBlocks<Parsed> {
       if (this.cache.size > 0) this.cache.clear();
     }
     if (this.cache.size > 0) {
-      const known = this.cache.get(bytes.latin1Slice(start, end));
+      const known = this.cache.get(latin1(bytes, start, end));
       if (known !== undefined) return known;
     }
     const parsed = this.decode(bytes, start, end);
     if (parsed !== undefined && table.generation === this.cacheGeneration) {
       if (this.cache.size >= limits.headerBlocksCached) this.cache.clear();
-      this.cache.set(bytes.latin1Slice(start, end), parsed);
+      this.cache.set(latin1(bytes, start, end), parsed);
     }
     return parsed;
   }

@@ -2,6 +2,7 @@
 
 import { DynamicTable, fieldBytes, type HeaderField } from "./hpack-table.js";
 import { decodeHuffman } from "./huffman.js";
+import { latin1 } from "./latin1.js";
 import { ConnectionError, defaultHeaderTableBytes, ErrorCode } from "./protocol.js";
 
 export interface HpackDecoderOptions {
@@ -19,19 +20,19 @@ export interface DecodedHeaders {
 /** A prefix integer may not exceed this; no length or index of ours comes near. */
 const integerMax = 0x0fff_ffff;
 /** RFC 9113, section 8.2.1: lower case, no control characters, no space, and a colon only in front. */
-const badName = /^$|[\x00-\x20A-Z\x7f-\xff]|.:/;
+const goodName = /^:?[!-9;-@[-~]+$/;
 const badValue = /[\0\r\n]|^[ \t]|[ \t]$/;
 
 export class HpackDecoder {
   readonly table = new DynamicTable(defaultHeaderTableBytes);
   private at = 0;
   private end = 0;
-  private bytes: Uint8Array = Buffer.alloc(0);
+  private bytes: Buffer = Buffer.alloc(0);
 
   constructor(private readonly options: HpackDecoderOptions) {}
 
   /** Throws ConnectionError COMPRESSION_ERROR: after it the table can not be trusted. */
-  decode(bytes: Uint8Array, start: number, end: number): DecodedHeaders {
+  decode(bytes: Buffer, start: number, end: number): DecodedHeaders {
     this.bytes = bytes;
     this.at = start;
     this.end = end;
@@ -61,7 +62,7 @@ export class HpackDecoder {
     let malformed: boolean;
     if (nameIndex === 0) {
       name = this.text();
-      malformed = badName.test(name);
+      malformed = !goodName.test(name);
     } else {
       const named = this.entry(nameIndex);
       name = named.name;
@@ -118,10 +119,6 @@ export class HpackDecoder {
     if (this.at >= this.end) throw compressionError("a block that ends too early");
     return this.bytes[this.at++]!;
   }
-}
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return (bytes as Buffer).latin1Slice(start, end);
 }
 
 function compressionError(what: string): ConnectionError {

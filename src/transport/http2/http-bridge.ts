@@ -37,7 +37,7 @@ export class HttpExchange implements StreamHandler {
   }
 
   data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
-    this.request.take(bytes.subarray(start, end), endStream);
+    this.request.receive(bytes.subarray(start, end), endStream);
   }
 
   drain(): void {

@@ -33,7 +33,7 @@ export class Http2Request extends Readable implements HttpRequest {
   }
 
   /** A piece of the body; the client may send more only as the handler reads. */
-  take(bytes: Buffer, endStream: boolean): void {
+  receive(bytes: Buffer, endStream: boolean): void {
     if (this.destroyed) {
       this.deps.consumed(bytes.length);
       return;

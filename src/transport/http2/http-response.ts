@@ -60,7 +60,10 @@ export class Http2Response extends Writable implements HttpResponse {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     const { sender, stream } = this.deps;
-    if (stream.localClosed || this.options.bodyless || chunk.length === 0) return done();
+    if (stream.localClosed || this.options.bodyless || chunk.length === 0) {
+      done();
+      return;
+    }
     if (!this.headersSent) sender.head(stream, this.headBlock());
     if (sender.data(stream, noBytes, chunk, chunk.length)) done();
     else this.writeDone = done;

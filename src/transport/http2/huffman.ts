@@ -6,6 +6,8 @@
  * lengths alone gives it.
  */
 
+import { latin1 } from "./latin1.js";
+
 /** Bits of the code of each symbol 0–255; the last is EOS. */
 const codeBits = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28,
@@ -63,7 +65,7 @@ export function decodeHuffman(bytes: Uint8Array, start: number, end: number): st
   // Section 5.2: padding is the beginning of EOS (ones), and shorter than a byte.
   const ones = (1 << bits) - 1;
   if (table !== 0 || (window & ones) !== ones) return undefined;
-  return out.latin1Slice(0, length);
+  return latin1(out, 0, length);
 }
 
 let scratch = Buffer.allocUnsafeSlow(1024);

@@ -7,6 +7,7 @@ import type { Connection } from "./connection.js";
 import { FrameReader, type FrameSink } from "./frame-reader.js";
 import { HeaderBlocks } from "./header-blocks.js";
 import type { HeaderField } from "./hpack-table.js";
+import { latin1 } from "./latin1.js";
 import {
   ConnectionError,
   clientPreface,
@@ -89,25 +90,34 @@ export class Inbound implements FrameSink {
   ): void {
     switch (type) {
       case FrameType.Data:
-        return this.data(flags, streamId, bytes, start, end);
+        this.data(flags, streamId, bytes, start, end);
+        return;
       case FrameType.Headers:
-        return this.headers(flags, streamId, bytes, start, end);
+        this.headers(flags, streamId, bytes, start, end);
+        return;
       case FrameType.Priority:
-        return this.priority(streamId, bytes, start, end);
+        this.priority(streamId, bytes, start, end);
+        return;
       case FrameType.ResetStream:
-        return this.resetStream(streamId, bytes, start, end);
+        this.resetStream(streamId, bytes, start, end);
+        return;
       case FrameType.Settings:
-        return this.settings(flags, streamId, bytes, start, end);
+        this.settings(flags, streamId, bytes, start, end);
+        return;
       case FrameType.PushPromise:
         throw new ConnectionError(ErrorCode.ProtocolError, "PUSH_PROMISE");
       case FrameType.Ping:
-        return this.ping(flags, streamId, bytes, start, end);
+        this.ping(flags, streamId, bytes, start, end);
+        return;
       case FrameType.GoAway:
-        return this.goAway(streamId, bytes, start, end);
+        this.goAway(streamId, bytes, start, end);
+        return;
       case FrameType.WindowUpdate:
-        return this.windowUpdate(streamId, bytes, start, end);
+        this.windowUpdate(streamId, bytes, start, end);
+        return;
       case FrameType.Continuation:
-        return this.continuation(flags, streamId, bytes, start, end);
+        this.continuation(flags, streamId, bytes, start, end);
+        return;
       default:
         // Section 4.1: frames of unknown types are ignored.
         this.connection.floods.countIdleFrame();
@@ -131,7 +141,10 @@ export class Inbound implements FrameSink {
     connection.receiving.receive(stream, end - start);
     if (stream === undefined) {
       this.checkNotIdle(streamId, "DATA");
-      if (connection.wasResetByUs(streamId)) return connection.floods.countIdleFrame();
+      if (connection.wasResetByUs(streamId)) {
+        connection.floods.countIdleFrame();
+        return;
+      }
       throw new StreamError(streamId, ErrorCode.StreamClosed, "DATA on a closed stream");
     }
     if (stream.remoteClosed) throw new StreamError(streamId, ErrorCode.StreamClosed, "DATA after END_STREAM");
@@ -215,7 +228,10 @@ export class Inbound implements FrameSink {
       streamId <= this.lastPeerStreamId
     ) {
       this.checkNotIdle(streamId, "HEADERS");
-      if (this.connection.wasResetByUs(streamId)) return this.connection.floods.countIdleFrame();
+      if (this.connection.wasResetByUs(streamId)) {
+        this.connection.floods.countIdleFrame();
+        return;
+      }
       throw new ConnectionError(ErrorCode.StreamClosed, `HEADERS on stream ${streamId}, which is over`);
     }
     this.lastPeerStreamId = streamId;
@@ -290,7 +306,8 @@ export class Inbound implements FrameSink {
     const stream = connection.streams.get(streamId);
     if (stream === undefined) {
       this.checkNotIdle(streamId, "RST_STREAM");
-      return connection.floods.countIdleFrame();
+      connection.floods.countIdleFrame();
+      return;
     }
     const { handler } = stream;
     connection.removeStream(stream);
@@ -305,7 +322,8 @@ export class Inbound implements FrameSink {
       if (end !== start) throw new ConnectionError(ErrorCode.FrameSizeError, "SETTINGS ACK with a payload");
       if (!this.settingsSeen)
         throw new ConnectionError(ErrorCode.ProtocolError, "no SETTINGS at the beginning");
-      return this.connection.floods.countIdleFrame();
+      this.connection.floods.countIdleFrame();
+      return;
     }
     if ((end - start) % 6 !== 0)
       throw new ConnectionError(ErrorCode.FrameSizeError, "SETTINGS not of 6n bytes");
@@ -338,7 +356,10 @@ export class Inbound implements FrameSink {
     if (end - start !== 8) throw new ConnectionError(ErrorCode.FrameSizeError, "PING not of 8 bytes");
     const { connection } = this;
     connection.floods.countIdleFrame();
-    if ((flags & Flag.Ack) !== 0) return connection.pingAnswered(bytes.readUInt32BE(start));
+    if ((flags & Flag.Ack) !== 0) {
+      connection.pingAnswered(bytes.readUInt32BE(start));
+      return;
+    }
     connection.keepalive.peerPing(connection.streams.size, performance.now());
     connection.writePing(bytes.readUInt32BE(start), bytes.readUInt32BE(start + 4), Flag.Ack);
   }
@@ -349,11 +370,7 @@ export class Inbound implements FrameSink {
     if (end - start < 8) throw new ConnectionError(ErrorCode.FrameSizeError, "GOAWAY under 8 bytes");
     this.connection.floods.countIdleFrame();
     const lastStreamId = bytes.readUInt32BE(start) & 0x7fff_ffff;
-    this.connection.owner.goAway(
-      lastStreamId,
-      bytes.readUInt32BE(start + 4),
-      bytes.latin1Slice(start + 8, end),
-    );
+    this.connection.owner.goAway(lastStreamId, bytes.readUInt32BE(start + 4), latin1(bytes, start + 8, end));
   }
 
   /** Section 6.9. */
@@ -373,7 +390,8 @@ export class Inbound implements FrameSink {
     const stream = streams.get(streamId);
     if (stream === undefined) {
       this.checkNotIdle(streamId, "WINDOW_UPDATE");
-      return floods.countIdleFrame();
+      floods.countIdleFrame();
+      return;
     }
     if (increment === 0) throw new StreamError(streamId, ErrorCode.ProtocolError, "WINDOW_UPDATE of 0");
     if (!stream.sendWindow.grow(increment)) {

@@ -1,25 +1,39 @@
 /** Tells HTTP/2 by prior knowledge (RFC 9113, section 3.3) from HTTP/1.1 by the first bytes of a connection. */
+import { METHODS } from "node:http";
 import type { Socket } from "node:net";
 import { clientPreface } from "./protocol.js";
 
+/** "neither": what came can be the beginning of no request. */
+export type DetectedProtocol = "http1" | "http2" | "neither";
+
+const methods: ReadonlySet<string> = new Set(METHODS);
+const methodBytesMax = Math.max(...METHODS.map((method) => method.length));
+
 /**
- * Calls `decided` once the first bytes say which it is; they are back in the socket then. No request line of
- * HTTP/1.1 begins like the preface for more than a few bytes. Does not time out by itself.
+ * Calls `decided` once the first bytes say which it is; they are back in the socket then. Does not time out by
+ * itself.
  */
-export function detectProtocol(socket: Socket, decided: (protocol: "http1" | "http2") => void): void {
+export function detectProtocol(socket: Socket, decided: (protocol: DetectedProtocol) => void): void {
   const onReadable = (): void => {
     const bytes = socket.read() as Buffer | null;
     if (bytes === null) return;
-    const compared = Math.min(bytes.length, clientPreface.length);
-    const same = clientPreface.compare(bytes, 0, compared, 0, compared) === 0;
-    if (same && compared < clientPreface.length) {
-      // Not enough yet: it waits in the socket, and "readable" comes again with more.
-      socket.unshift(bytes);
-      return;
-    }
-    socket.removeListener("readable", onReadable);
     socket.unshift(bytes);
-    decided(same ? "http2" : "http1");
+    const protocol = protocolOf(bytes);
+    // Undecided, the bytes wait in the socket, and "readable" comes again with more.
+    if (protocol === undefined) return;
+    socket.removeListener("readable", onReadable);
+    decided(protocol);
   };
   socket.on("readable", onReadable);
+}
+
+/** What begins with `bytes`; undefined when they are too few to say. */
+export function protocolOf(bytes: Buffer): DetectedProtocol | undefined {
+  const compared = Math.min(bytes.length, clientPreface.length);
+  if (clientPreface.compare(bytes, 0, compared, 0, compared) === 0) {
+    return compared === clientPreface.length ? "http2" : undefined;
+  }
+  const space = bytes.indexOf(0x20);
+  if (space < 0 && bytes.length <= methodBytesMax) return undefined;
+  return space >= 0 && methods.has(bytes.toString("latin1", 0, space)) ? "http1" : "neither";
 }

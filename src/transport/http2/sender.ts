@@ -131,7 +131,7 @@ export class Sender {
   pump(): boolean {
     const { output } = this.deps;
     while (this.roundNext < this.round.length) {
-      if (output.congested || output.queuedBytes >= limits.flushBytes) return !output.congested;
+      if (output.congested || output.queuedBytes >= limits.outputFlushBytes) return !output.congested;
       const stream = this.round[this.roundNext]!;
       const { outbox } = stream;
       if (outbox?.scheduled === true && this.connectionWindow.bytes <= 0 && needsWindow(outbox)) return false;

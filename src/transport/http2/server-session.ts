@@ -123,5 +123,7 @@ function identify(socket: Socket): PeerIdentity {
   const address = `${host.includes(":") ? `[${host}]` : host}:${socket.remotePort ?? 0}`;
   const certificate =
     socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined;
-  return { address, certificateCommonName: certificate?.subject?.CN };
+  // A name that occurs twice comes as a list; Go takes the first of them as well.
+  const name: string | readonly string[] | undefined = certificate?.subject?.CN;
+  return { address, certificateCommonName: typeof name === "object" ? name[0] : name };
 }

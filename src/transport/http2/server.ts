@@ -132,7 +132,8 @@ class Http2Server implements TransportServer {
     detectProtocol(socket, (protocol) => {
       clearTimeout(timer);
       if (protocol === "http1") this.http1.emit("connection", socket);
-      else this.openSession(socket);
+      else if (protocol === "http2") this.openSession(socket);
+      else socket.destroy();
     });
   }
 
