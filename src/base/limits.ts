@@ -142,6 +142,6 @@ export const limits = {
   clientRetryPauseMs: 25,
   /** Pause between dialing one endpoint and the next, ms; RFC 8305 section 8 recommends 250. */
   clientConnectStaggerMs: 250,
-  /** Keys made and ended that the key index remembers for counts at older revisions: a scan of all takes about 2 ms. */
-  liveJournalEntriesMax: 65_536,
+  /** Keys made and ended that the key index remembers for counts at older revisions: a scan of all takes about 4 ms. */
+  liveJournalEntriesMax: 131_072,
 } as const;

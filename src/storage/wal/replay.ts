@@ -11,7 +11,7 @@
  * same everywhere; Crc records have no data, marks and changes of members have some.
  */
 import type { Index } from "../../base/brand.js";
-import { copyBytes, emptyBytes, equalBytes } from "../../base/bytes.js";
+import { allocateBytes, copyBytes, emptyBytes, equalBytes } from "../../base/bytes.js";
 import { ProtoError } from "../../base/protowire.js";
 import type { LogMark, RecoveredLog } from "../../ports/raft-log.js";
 import { decodeEntry, decodeHardState } from "../../raft/codec.js";
@@ -24,7 +24,7 @@ import { judgeTail } from "./tail.js";
 
 export interface SegmentBytes {
   readonly ref: SegmentRef;
-  /** All of the file. Entries that are returned may share its memory. */
+  /** All of the file. */
   readonly bytes: Uint8Array;
   readonly isLast: boolean;
 }
@@ -41,6 +41,9 @@ export interface LogEnd {
   /** Bytes of a torn write follow `offsetBytes`: to be made zero before the next write. */
   readonly torn: boolean;
 }
+
+/** Entries share pieces of memory of this size, which is freed as the log is cut. */
+const repackBytes = 256 * 1024;
 
 type WholeFrame = FrameRead & { readonly kind: "frame" };
 
@@ -96,7 +99,7 @@ export class LogReplay {
     const hardState = settled(this.hardState, mark, this.entries.at(-1));
     const { offsetBytes, torn, marks } = this;
     return {
-      recovered: { metadata: copyBytes(this.metadata), hardState, entries: this.entries.map(owned), mark },
+      recovered: { metadata: copyBytes(this.metadata), hardState, entries: repacked(this.entries), mark },
       end: { offsetBytes, chain: this.chain ?? 0, lastIndex, hardState, marks, torn },
     };
   }
@@ -143,7 +146,7 @@ export class LogReplay {
     const clean = bad.kind === "zero" && usedEnd(bytes, at) === at;
     if (!isLast && !clean)
       throw damagedSegment(ref.name, at, "a record is not whole, and newer segments follow");
-    const damage = judgeTail(bytes, at, bad);
+    const damage = clean ? undefined : judgeTail(bytes, at, bad);
     if (damage !== undefined) throw damagedSegment(ref.name, at, damage);
     this.offsetBytes = at;
     this.torn = !clean;
@@ -225,7 +228,19 @@ function settled(state: HardState, mark: LogMark, last: Entry | undefined): Hard
   return { term, vote: term === state.term ? state.vote : 0n, commit: Math.max(state.commit, mark.index) };
 }
 
-/** The entry with memory of its own: a few entries must not keep a whole segment in memory. */
-function owned(entry: Entry): Entry {
-  return { ...entry, data: entry.data.length === 0 ? emptyBytes : copyBytes(entry.data) };
+/** The entries with memory of their own: a few of them must not keep a whole segment in memory. */
+function repacked(entries: readonly Entry[]): Entry[] {
+  let memory = emptyBytes;
+  let at = 0;
+  return entries.map((entry) => {
+    const { term, index, type, data } = entry;
+    if (data.length === 0) return { term, index, type, data: emptyBytes };
+    if (at + data.length > memory.length) {
+      memory = allocateBytes(Math.max(data.length, repackBytes));
+      at = 0;
+    }
+    memory.set(data, at);
+    at += data.length;
+    return { term, index, type, data: memory.subarray(at - data.length, at) };
+  });
 }

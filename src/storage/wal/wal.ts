@@ -114,42 +114,33 @@ export class Wal implements RaftLog {
     const planned = writer.plan(appends);
     if (planned?.opens !== undefined) {
       await this.begin(planned, planned.opens, wasSynced);
-    } else if (this.policy.onLoop(planned?.bytes.length ?? 0)) {
-      this.writeOnLoop(planned, mustSync);
     } else {
-      await this.writeInPool(planned, mustSync);
+      const sizeBytes = planned?.bytes.length ?? 0;
+      if (planned !== undefined) await this.write(planned);
+      if (mustSync && !writer.synced) await this.sync(sizeBytes);
     }
     this.next.advance(writer.usedFraction);
   }
 
-  private writeOnLoop(planned: PlannedWrite | undefined, mustSync: boolean): void {
-    const { clock } = this.deps;
+  private async write({ bytes, offsetBytes }: PlannedWrite): Promise<void> {
+    const { clock, observer } = this.deps;
     const start = clock.monotonicMs();
-    if (planned !== undefined) this.file.writeOnLoop(planned.bytes, planned.offsetBytes);
-    const written = clock.monotonicMs();
-    if (planned !== undefined) this.deps.observer.wrote(planned.bytes.length, written - start);
-    if (!mustSync || this.writer.synced) return;
-    failpoints.walBeforeSync?.();
-    const before = clock.monotonicMs();
-    this.file.syncOnLoop();
-    const synced = clock.monotonicMs();
-    this.afterSync(synced - before);
-    this.policy.tookOnLoop(written - start + (synced - before));
+    if (this.policy.writesOnLoop(bytes.length)) this.file.writeOnLoop(bytes, offsetBytes);
+    else await this.file.write(bytes, offsetBytes);
+    observer.wrote(bytes.length, clock.monotonicMs() - start);
   }
 
-  private async writeInPool(planned: PlannedWrite | undefined, mustSync: boolean): Promise<void> {
+  private async sync(sizeBytes: number): Promise<void> {
     const { clock } = this.deps;
-    const start = clock.monotonicMs();
-    if (planned !== undefined) await this.file.write(planned.bytes, planned.offsetBytes);
-    const written = clock.monotonicMs();
-    if (planned !== undefined) this.deps.observer.wrote(planned.bytes.length, written - start);
-    if (!mustSync || this.writer.synced) return;
     failpoints.walBeforeSync?.();
-    const before = clock.monotonicMs();
-    await this.file.sync();
-    const tookMs = clock.monotonicMs() - before;
+    const onLoop = this.policy.syncsOnLoop(sizeBytes);
+    const start = clock.monotonicMs();
+    if (onLoop) this.file.syncOnLoop();
+    else await this.file.sync();
+    const tookMs = clock.monotonicMs() - start;
+    if (onLoop) this.policy.tookOnLoop(tookMs);
+    else this.policy.tookInPool(tookMs);
     this.afterSync(tookMs);
-    this.policy.tookInPool(tookMs);
   }
 
   private afterSync(tookMs: number): void {

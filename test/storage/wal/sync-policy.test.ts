@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { SyncPolicy, syncPolicyFigures } from "../../../src/storage/wal/sync-policy.js";
 
-const { windowMin, forgiveAfter, loopBytesMax } = syncPolicyFigures;
+const { windowMin, forgiveAfter, loopSyncBytesMax, loopWriteBytesMax, stallInPoolMs } = syncPolicyFigures;
 
 function inPool(policy: SyncPolicy, count: number, durationMs: (at: number) => number): void {
   for (let at = 0; at < count; at++) policy.tookInPool(durationMs(at));
@@ -11,17 +11,19 @@ function inPool(policy: SyncPolicy, count: number, durationMs: (at: number) => n
 describe("where writes are made", () => {
   it("begins in the pool and moves to the loop when the disk proves to be fast", () => {
     const policy = new SyncPolicy();
-    expect(policy.onLoop(100)).toBe(false);
+    expect(policy.syncsOnLoop(100)).toBe(false);
     // A busy event loop makes most answers look late; the quickest tells.
     inPool(policy, windowMin, (at) => (at === 7 ? 0.2 : 5));
-    expect(policy.onLoop(100)).toBe(true);
-    expect(policy.onLoop(loopBytesMax + 1)).toBe(false);
+    expect(policy.syncsOnLoop(100)).toBe(true);
+    expect(policy.syncsOnLoop(loopSyncBytesMax + 1)).toBe(false);
+    expect(policy.writesOnLoop(loopSyncBytesMax + 1)).toBe(true);
+    expect(policy.writesOnLoop(loopWriteBytesMax + 1)).toBe(false);
   });
 
   it("stays in the pool with a slow disk", () => {
     const policy = new SyncPolicy();
     inPool(policy, 20 * windowMin, () => 1);
-    expect(policy.onLoop(100)).toBe(false);
+    expect(policy.syncsOnLoop(100)).toBe(false);
   });
 
   it("leaves the loop after one stall, and waits twice as long after each", () => {
@@ -29,11 +31,11 @@ describe("where writes are made", () => {
     let window = windowMin;
     for (let stall = 0; stall < 3; stall++) {
       inPool(policy, window - 1, () => 0.1);
-      expect(policy.onLoop(100)).toBe(false);
+      expect(policy.syncsOnLoop(100)).toBe(false);
       policy.tookInPool(0.1);
-      expect(policy.onLoop(100)).toBe(true);
+      expect(policy.syncsOnLoop(100)).toBe(true);
       policy.tookOnLoop(30);
-      expect(policy.onLoop(100)).toBe(false);
+      expect(policy.syncsOnLoop(100)).toBe(false);
       window *= 2;
     }
   });
@@ -42,9 +44,18 @@ describe("where writes are made", () => {
     const policy = new SyncPolicy();
     inPool(policy, windowMin, () => 0.1);
     for (let at = 0; at < 3; at++) policy.tookOnLoop(0.5);
-    expect(policy.onLoop(100)).toBe(true);
+    expect(policy.syncsOnLoop(100)).toBe(true);
     for (let at = 0; at < 20; at++) policy.tookOnLoop(0.5);
-    expect(policy.onLoop(100)).toBe(false);
+    expect(policy.syncsOnLoop(100)).toBe(false);
+  });
+
+  it("leaves the loop when large batches, which are synced in the pool, stall", () => {
+    const policy = new SyncPolicy();
+    inPool(policy, windowMin, () => 0.1);
+    policy.tookInPool(stallInPoolMs);
+    expect(policy.writesOnLoop(100)).toBe(true);
+    policy.tookInPool(stallInPoolMs + 1);
+    expect(policy.writesOnLoop(100)).toBe(false);
   });
 
   it("forgets old stalls after a long good time", () => {
@@ -55,6 +66,6 @@ describe("where writes are made", () => {
     for (let at = 0; at < forgiveAfter; at++) policy.tookOnLoop(0.1);
     policy.tookOnLoop(30);
     inPool(policy, 2 * windowMin, () => 0.1);
-    expect(policy.onLoop(100)).toBe(true);
+    expect(policy.syncsOnLoop(100)).toBe(true);
   });
 });
