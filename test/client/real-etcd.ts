@@ -1,0 +1,93 @@
+/** A one-member etcd from PATH for tests that want the real thing; such tests are skipped where there is none. */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+function versionOf(program: string, argument: string, pattern: RegExp): string | undefined {
+  try {
+    const env = { ...process.env, ETCDCTL_API: "3" };
+    const text = execFileSync(program, [argument], {
+      encoding: "utf8",
+      env,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return pattern.exec(text)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** "3.7.1", or undefined where PATH has no etcd. */
+export const etcdVersion = versionOf("etcd", "--version", /etcd Version: (\S+)/);
+export const etcdctlVersion = versionOf("etcdctl", "version", /etcdctl version: (\S+)/);
+
+/** True where `version` is `major.minor` or later. */
+export function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = (version ?? "").split(".").map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
+
+export interface RealEtcd {
+  /** "127.0.0.1:port" */
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const probe = createServer();
+    probe.once("error", () => resolve(freePort()));
+    probe.listen(port, "127.0.0.1", () => probe.close((error) => (error ? reject(error) : resolve(port))));
+  });
+}
+
+/** Resolves when it serves; `flags` are added to its command line. */
+export async function startEtcd(flags: readonly string[] = []): Promise<RealEtcd> {
+  const directory = mkdtempSync(join(tmpdir(), "quorate-real-etcd-"));
+  const endpoint = `127.0.0.1:${await freePort()}`;
+  const clientUrl = `http://${endpoint}`;
+  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  const child = spawn(
+    "etcd",
+    [
+      `--data-dir=${directory}`,
+      `--listen-client-urls=${clientUrl}`,
+      `--advertise-client-urls=${clientUrl}`,
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+      `--initial-cluster=default=${peerUrl}`,
+      ...flags,
+    ],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await exited;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await readyToServe(child);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { endpoint, stop };
+}
+
+function readyToServe(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let logged = "";
+    child.once("error", reject);
+    child.once("exit", () => reject(new Error(`etcd ended early:\n${logged}`)));
+    child.stderr!.setEncoding("utf8");
+    child.stderr!.on("data", (text: string) => {
+      // Kept short: only what tells why it did not start.
+      logged = (logged + text).slice(-8_000);
+      if (/ready to serve/.test(logged)) resolve();
+    });
+  });
+}
