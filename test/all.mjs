@@ -29,7 +29,9 @@ for (const [name, command, args] of steps) {
   const { status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
   if (status === 0) passed++;
   else failed++;
-  console.log(`${status === 0 ? "ok  " : "FAIL"} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  console.log(
+    `${status === 0 ? "ok  " : "FAIL"} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`,
+  );
 }
 
 const vitest = spawnSync(
@@ -42,7 +44,9 @@ try {
   passed += results.numPassedTests;
   failed += results.numFailedTests;
   // A file that fails before its first test counts too, and so does a run that broke off.
-  const brokenFiles = results.testResults.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
+  const brokenFiles = results.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  );
   failed += brokenFiles.length;
   if (vitest.status !== 0 && results.numFailedTests === 0 && brokenFiles.length === 0) failed++;
 } catch (error) {

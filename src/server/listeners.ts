@@ -1,6 +1,6 @@
 /** Opens a transport server on each of a list of URLs, and closes all of them as one. */
 import type { Logger } from "../base/logger.js";
-import { createGrpcJsServer } from "../transport/grpc-js-server.js";
+import { createGrpcServer } from "../transport/http2/server.js";
 import type { TransportServer, TransportServerOptions } from "../transport/server-contract.js";
 import { ConfigError } from "./flags/config-error.js";
 import type { ServerUrl } from "./flags/urls.js";
@@ -17,7 +17,7 @@ export class Listeners {
     for (const url of urls) {
       if (url.scheme !== "http")
         throw new ConfigError(`listening by ${url.scheme} is not supported (${url.text})`);
-      const server = createGrpcJsServer({ ...options, tls: undefined }, this.deps);
+      const server = createGrpcServer({ ...options, tls: undefined }, this.deps);
       this.servers.push(server);
       await server.listen({ host: url.host, port: url.port });
     }

@@ -11,8 +11,8 @@ import type { ErrorMapper, RpcMethod } from "./rpc.js";
  */
 export interface HttpRequest extends Readable {
   readonly method?: string | undefined;
-  /** Path and query. */
-  readonly url?: string | undefined;
+  /** Path and query; a router may rewrite it. */
+  url?: string | undefined;
   readonly headers: IncomingHttpHeaders;
   /** "1.0", "1.1", "2.0" */
   readonly httpVersion: string;

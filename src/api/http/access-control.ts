@@ -1,9 +1,10 @@
 /**
  * Who may call over HTTP: host names against DNS rebinding (CVE-2018-5702), and CORS for browsers.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+
 import type { TLSSocket } from "node:tls";
 import type { Logger } from "../../base/logger.js";
+import type { HttpRequest, HttpResponse } from "../../transport/server-contract.js";
 import { type HttpHandler, respondError } from "./respond.js";
 
 export interface AccessOptions {
@@ -36,7 +37,7 @@ export function withAccessControl(next: HttpHandler, options: AccessOptions, log
 }
 
 function setCorsHeaders(
-  response: ServerResponse,
+  response: HttpResponse,
   allowed: ReadonlySet<string>,
   origin: string | undefined,
 ): void {
@@ -48,12 +49,12 @@ function setCorsHeaders(
 }
 
 /** Without port and brackets. HTTP/2 has the host in a pseudo-header. */
-function hostNameOf(request: IncomingMessage): string {
+function hostNameOf(request: HttpRequest): string {
   const host = request.headers.host ?? (request.headers[":authority"] as string | undefined) ?? "";
   return /^\[([^\]]*)\](?::\d*)?$/.exec(host)?.[1] ?? host.replace(/:\d*$/, "");
 }
 
-function isEncrypted(request: IncomingMessage): boolean {
+function isEncrypted(request: HttpRequest): boolean {
   return (request.socket as Partial<TLSSocket>).encrypted === true;
 }
 

@@ -1,9 +1,10 @@
 /** The HTTP side of a member's client port, and of its metrics port. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+
 import type { Logger } from "../../base/logger.js";
 import type { MetricRegistry } from "../../base/metrics.js";
 import { etcdVersion, storageVersion } from "../../base/version.js";
 import type { Member } from "../../member/contract.js";
+import type { HttpRequest, HttpResponse } from "../../transport/server-contract.js";
 import { type AccessOptions, withAccessControl } from "./access-control.js";
 import { type Endpoint, healthEndpoints } from "./health.js";
 import { refreshMemberMetrics } from "./member-metrics.js";
@@ -73,7 +74,7 @@ function router(endpoints: ReadonlyMap<string, Endpoint>, log: Logger): HttpHand
   };
 }
 
-function versionEndpoint(member: Member, request: IncomingMessage, response: ServerResponse): void {
+function versionEndpoint(member: Member, request: HttpRequest, response: HttpResponse): void {
   if (!onlyGet(request, response)) return;
   const { clusterVersion } = member.status();
   const body = {
@@ -84,7 +85,7 @@ function versionEndpoint(member: Member, request: IncomingMessage, response: Ser
   respond(response, 200, "application/json", JSON.stringify(body));
 }
 
-function metricsEndpoint(member: Member, registry: MetricRegistry, response: ServerResponse): void {
+function metricsEndpoint(member: Member, registry: MetricRegistry, response: HttpResponse): void {
   refreshMemberMetrics(registry, member);
   refreshProcessMetrics(registry);
   respond(response, 200, "text/plain; version=0.0.4; charset=utf-8", registry.text());

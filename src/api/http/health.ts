@@ -3,10 +3,11 @@
  * `?exclude=` leaves out an alarm or a check, `?serializable=true` asks for this member alone, `?verbose` lists
  * the checks.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+
 import type { Logger } from "../../base/logger.js";
 import type { MetricRegistry } from "../../base/metrics.js";
 import type { Member } from "../../member/contract.js";
+import type { HttpRequest, HttpResponse } from "../../transport/server-contract.js";
 import {
   dataCorruption,
   type HealthCheck,
@@ -36,8 +37,8 @@ export interface HealthDeps {
 }
 
 export type Endpoint = (
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: HttpRequest,
+  response: HttpResponse,
   query: URLSearchParams,
 ) => Promise<void>;
 

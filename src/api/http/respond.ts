@@ -1,12 +1,12 @@
 /** Answers in the forms that Go's HTTP server gives them, byte for byte, as probes and scripts compare them. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpRequest, HttpResponse } from "../../transport/server-contract.js";
 
-export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void;
+export type { HttpHandler } from "../../transport/server-contract.js";
 
 const plainText = "text/plain; charset=utf-8";
 
 /** A whole answer. */
-export function respond(response: ServerResponse, status: number, contentType: string, body: string): void {
+export function respond(response: HttpResponse, status: number, contentType: string, body: string): void {
   const bytes = Buffer.from(body, "utf8");
   response.statusCode = status;
   response.setHeader("Content-Type", contentType);
@@ -15,22 +15,22 @@ export function respond(response: ServerResponse, status: number, contentType: s
 }
 
 /** Plain text that a browser must not take for anything else. */
-export function respondText(response: ServerResponse, status: number, body: string): void {
+export function respondText(response: HttpResponse, status: number, body: string): void {
   response.setHeader("X-Content-Type-Options", "nosniff");
   respond(response, status, plainText, body);
 }
 
 /** An error: its text and a line end. */
-export function respondError(response: ServerResponse, status: number, text: string): void {
+export function respondError(response: HttpResponse, status: number, text: string): void {
   respondText(response, status, `${text}\n`);
 }
 
-export function respondNotFound(response: ServerResponse): void {
+export function respondNotFound(response: HttpResponse): void {
   respondError(response, 404, "404 page not found");
 }
 
 /** True for GET; anything else is answered here. */
-export function onlyGet(request: IncomingMessage, response: ServerResponse): boolean {
+export function onlyGet(request: HttpRequest, response: HttpResponse): boolean {
   if (request.method === "GET") return true;
   response.setHeader("Allow", "GET");
   respondError(response, 405, "Method Not Allowed");
@@ -38,7 +38,7 @@ export function onlyGet(request: IncomingMessage, response: ServerResponse): boo
 }
 
 /** Path and query of a request. A target that is no path (`*`, or nonsense) has the path "". */
-export function targetOf(request: IncomingMessage): {
+export function targetOf(request: HttpRequest): {
   readonly path: string;
   readonly query: URLSearchParams;
 } {

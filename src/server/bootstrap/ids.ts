@@ -6,8 +6,9 @@ import { createHash } from "node:crypto";
 import type { ClusterId, MemberId } from "../../base/brand.js";
 
 /**
- * Id of a member with these peer URLs. `unixSeconds` is given for a member that is added to a running cluster:
- * it keeps a member that was removed apart from one that comes with the same URLs.
+ * Id of a member with these peer URLs. A founder's is made of its URLs and the cluster's token. For a member that
+ * is added to a running cluster the token is "" and `unixSeconds` is the time: it keeps a member that was removed
+ * apart from one that comes with the same URLs.
  */
 export function memberIdOf(
   peerUrls: readonly string[],

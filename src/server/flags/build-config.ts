@@ -87,6 +87,14 @@ export function buildServerConfig(values: FlagValues, context: BuildContext): Se
     forceNewCluster: values.bool("force-new-cluster"),
     unsafeNoFsync: values.bool("unsafe-no-fsync"),
     autoCompaction,
+    ...buildIntervals(values),
+    requestTimeoutMs: 5_000 + 2 * raft.electionTicks * raft.heartbeatMs,
+  };
+}
+
+/** How often and how long: everything that is only handed on. */
+function buildIntervals(values: FlagValues) {
+  return {
     compactionBatchLimit: values.number("compaction-batch-limit"),
     compactionSleepMs: values.number("compaction-sleep-interval"),
     corruptCheckMs: values.number("corrupt-check-time"),
@@ -94,7 +102,6 @@ export function buildServerConfig(values: FlagValues, context: BuildContext): Se
     watchProgressNotifyMs: values.number("watch-progress-notify-interval"),
     warningApplyMs: values.number("warning-apply-duration"),
     warningUnaryRequestMs: values.number("warning-unary-request-duration"),
-    requestTimeoutMs: 5_000 + 2 * raft.electionTicks * raft.heartbeatMs,
   };
 }
 

@@ -1,0 +1,124 @@
+/** Puts one member together: core, driver, store, links to its peers. */
+import { randomBytes } from "node:crypto";
+import { limits } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
+import { seededRandom } from "../base/prng.js";
+import { Compactor } from "../member/compactor.js";
+import { MemberCore } from "../member/core/core.js";
+import type { Effects } from "../member/core/events.js";
+import type { ReplicatedState } from "../member/core/replicated-state.js";
+import { Driver } from "../member/driver.js";
+import { LeaderWatch } from "../member/leader-watch.js";
+import { RunningMember } from "../member/member.js";
+import { StoreKeeper } from "../member/store-keeper.js";
+import type { RevisionStore } from "../ports/revision-store.js";
+import { RaftNode } from "../raft/node.js";
+import { grpcJsChannel } from "../transport/grpc-js-channel.js";
+import { PeerLinks } from "../transport/peer/peer-links.js";
+import type { ServerConfig } from "./flags/server-config.js";
+import { nodeClock } from "./node-clock.js";
+import type { OpenedMember } from "./open-member.js";
+
+export interface ComposeDeps {
+  readonly logger: Logger;
+  readonly restore: (store: RevisionStore) => Promise<ReplicatedState>;
+  readonly fail: (error: unknown) => void;
+}
+
+export interface ComposedMember {
+  readonly member: RunningMember;
+  readonly core: MemberCore;
+  readonly driver: Driver;
+  readonly peers: PeerLinks;
+  /** Stops the member, its links and its log; what is in hand is finished first. */
+  stop(): Promise<void>;
+}
+
+export function composeMember(config: ServerConfig, opened: OpenedMember, deps: ComposeDeps): ComposedMember {
+  const { logger, restore, fail } = deps;
+  const { identity } = opened;
+  const clock = nodeClock;
+  const core = composeCore(config, opened, logger);
+  const leaders = new LeaderWatch({ leaderLossMs: 2 * config.raft.electionMs });
+  const keeper = new StoreKeeper(opened.store, { core, log: opened.log, logger, rebuild: restore, fail });
+  const compactor = new Compactor({
+    keeper,
+    state: () => core.state,
+    appliedIndex: () => core.applied,
+    clock,
+    logger,
+    fail,
+  });
+  const peers = new PeerLinks(identity, {
+    connect: grpcJsChannel,
+    clock,
+    logger,
+    random: Math.random,
+    events: {
+      unreachable: (peer) => driver.push({ type: "unreachable", peer }),
+      snapshotSent: (peer, arrived) => driver.push({ type: "snapshotSent", peer, arrived }),
+    },
+  });
+  const connectPeers = (): void =>
+    peers.setPeers(core.state.membership.members().map(({ id, peerUrls }) => ({ id, urls: peerUrls })));
+  const observe = (effects: Effects): void => {
+    if (effects.leaderChanged) leaders.changed(core.raft.status().leader, clock.monotonicMs());
+    if (effects.membershipChanged) connectPeers();
+    member.observe(effects);
+    compactor.poke();
+  };
+  const driver = new Driver(
+    { id: identity.memberId, heartbeatIntervalMs: config.raft.heartbeatMs, fsync: !config.unsafeNoFsync },
+    { core, log: opened.log, keeper, peers, clock, logger, durableIndex: opened.durableIndex, fail, observe },
+  );
+  const { name, requestTimeoutMs, quotaBytes } = config;
+  const { requestBytesMax } = config.grpc;
+  const member = new RunningMember(
+    { ...identity, name, requestBytesMax, requestTimeoutMs, quotaBytes },
+    { core, driver, keeper, compactor, leaders, clock },
+  );
+  connectPeers();
+  const stopExpiring = clock.every(config.raft.heartbeatMs, () => member.expireWaiters());
+  const stop = async (): Promise<void> => {
+    await member.stop();
+    stopExpiring();
+    await peers.close();
+    await opened.log.close();
+  };
+  return { member, core, driver, peers, stop };
+}
+
+function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger): MemberCore {
+  const { identity, memoryLog, state, store } = opened;
+  const { electionTicks, preVote, snapshotCount, snapshotCatchUpEntries } = config.raft;
+  const raft = new RaftNode({
+    id: identity.memberId,
+    electionTicks,
+    heartbeatTicks: 1,
+    log: memoryLog,
+    applied: store.durableApplied.index,
+    asyncStorageWrites: true,
+    preVote,
+    checkQuorum: true,
+    stepDownOnRemoval: true,
+    readOnlyOption: "safe",
+    appendMessageBytesMax: limits.appendMessageBytesMax,
+    committedBytesMax: limits.applyBatchBytesMax,
+    uncommittedBytesMax: limits.uncommittedBytesMax,
+    inflightMessagesMax: limits.inflightMessagesMax,
+    inflightBytesMax: limits.inflightBytesMax,
+    disableProposalForwarding: false,
+    disableConfChangeValidation: false,
+    random: seededRandom(randomBytes(8).readBigUInt64LE()),
+    trace: (text) => logger.info("raft", text),
+  });
+  return new MemberCore(
+    {
+      incarnation: nodeClock.nowMs(),
+      readRetryTicks: Math.max(2, Math.ceil(electionTicks / 2)),
+      snapshotCount,
+      catchUpEntries: snapshotCatchUpEntries,
+    },
+    { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0 },
+  );
+}

@@ -1,0 +1,121 @@
+/** What a member serves: the client API, the peers' service, HTTP beside them. */
+import { clusterMethods } from "../api/cluster.js";
+import { toRpcStatus } from "../api/error-table.js";
+import { grpcHealthMethods } from "../api/grpc-health.js";
+import { guarded } from "../api/guards.js";
+import { createHttpHandler } from "../api/http/handler.js";
+import { respondNotFound } from "../api/http/respond.js";
+import { kvMethods } from "../api/kv.js";
+import { maintenanceMethods } from "../api/maintenance.js";
+import { reflectionMethods } from "../api/reflection.js";
+import { limits } from "../base/limits.js";
+import type { Logger } from "../base/logger.js";
+import type { MetricRegistry } from "../base/metrics.js";
+import { etcdVersion } from "../base/version.js";
+import type { Member } from "../member/contract.js";
+import type { ImageReceiver } from "../ports/snapshot-store.js";
+import { receiveImage } from "../storage/snapshot/receive-image.js";
+import { peerMethods } from "../transport/peer/peer-service.js";
+import type { ErrorMapper, RpcMethod } from "../transport/rpc.js";
+import type { ComposedMember } from "./compose-member.js";
+import type { ServerConfig } from "./flags/server-config.js";
+import type { Identity } from "./identity.js";
+import type { ListenOptions } from "./listeners.js";
+import { openStore, storeDirectory } from "./open-member.js";
+
+/** The API that clients know, on the client URLs. */
+export function clientServices(
+  config: ServerConfig,
+  member: Member,
+  deps: { readonly logger: Logger; readonly registry: MetricRegistry },
+): ListenOptions {
+  const { logger, registry } = deps;
+  const { corsOrigins, hostWhitelist } = config.http;
+  const methods = guarded(
+    [
+      ...kvMethods(member, { txnOpsMax: config.txnOpsMax }),
+      ...clusterMethods(member),
+      ...maintenanceMethods(member, { serverVersion: etcdVersion }),
+      ...grpcHealthMethods(member),
+    ],
+    member,
+  );
+  return {
+    ...connectionOptions(config),
+    methods: [...methods, ...reflectionMethods(methods)],
+    mapError: errorMapper(logger),
+    http: createHttpHandler(member, registry, {
+      log: logger,
+      gateway: undefined,
+      corsOrigins,
+      hostWhitelist,
+    }),
+    receiveBytesMax: config.grpc.requestBytesMax + limits.requestOverheadBytesMax,
+  };
+}
+
+/** What other members call, on the peer URLs. */
+export function peerServices(
+  config: ServerConfig,
+  identity: Identity,
+  composed: ComposedMember,
+  logger: Logger,
+): ListenOptions {
+  const { core, driver, peers } = composed;
+  const methods: readonly RpcMethod[] = peerMethods({
+    ...identity,
+    directory: {
+      isMember: (id) => core.state.membership.member(id) !== undefined,
+      isRemoved: (id) => core.state.membership.isRemoved(id),
+      isKnownElsewhere: (id) => peers.isKnown(id),
+    },
+    events: {
+      message: (message) => driver.push({ type: "message", message }),
+      snapshot: (message, image) => driver.pushSnapshot(message, image),
+    },
+    images: imageReceiver(config, logger),
+    logger,
+  });
+  return {
+    ...connectionOptions(config),
+    methods,
+    mapError: errorMapper(logger),
+    http: (_request, response) => respondNotFound(response),
+    receiveBytesMax: limits.peerFrameBytesMax,
+  };
+}
+
+function imageReceiver(config: ServerConfig, logger: Logger): ImageReceiver {
+  return {
+    receive: async (chunks) => {
+      const image = await receiveImage(storeDirectory(config), chunks);
+      return {
+        applied: image.applied,
+        install: async () => {
+          await image.install();
+          return openStore(config, logger);
+        },
+        discard: () => image.discard(),
+      };
+    },
+  };
+}
+
+function connectionOptions(
+  config: ServerConfig,
+): Pick<
+  ListenOptions,
+  "concurrentStreamsMax" | "keepaliveMinTimeMs" | "keepaliveIntervalMs" | "keepaliveTimeoutMs"
+> {
+  const { concurrentStreamsMax, keepaliveMinTimeMs, keepaliveIntervalMs, keepaliveTimeoutMs } = config.grpc;
+  return { concurrentStreamsMax, keepaliveMinTimeMs, keepaliveIntervalMs, keepaliveTimeoutMs };
+}
+
+function errorMapper(logger: Logger): ErrorMapper {
+  return (error) =>
+    toRpcStatus(error, (unexpected) => {
+      const text =
+        unexpected instanceof Error ? (unexpected.stack ?? unexpected.message) : String(unexpected);
+      logger.error("api", "unexpected failure of a request", { error: text });
+    });
+}
