@@ -25,14 +25,15 @@ const responseField = { range: 1, put: 2, deleteRange: 3, txn: 4 } as const;
 const headerField = 1;
 
 export function encodeRangeResponse(header: ResponseHeader, result: RangeResult): readonly Uint8Array[] {
-  const parts = new PartWriter(rangeSize(result) + headerBytesMax);
+  const parts = new PartWriter(copiedSize(result.kvs) + headerBytesMax + 16);
   writeHeader(parts.small, header);
   writeRange(parts, result);
   return parts.finish();
 }
 
 export function encodePutResponse(header: ResponseHeader, result: PutResult): readonly Uint8Array[] {
-  const parts = new PartWriter(putSize(result) + headerBytesMax);
+  const copied = result.prevKv === undefined ? 0 : copiedSize([result.prevKv]);
+  const parts = new PartWriter(copied + headerBytesMax);
   writeHeader(parts.small, header);
   writePut(parts, result);
   return parts.finish();
@@ -42,7 +43,7 @@ export function encodeDeleteRangeResponse(
   header: ResponseHeader,
   result: DeleteRangeResult,
 ): readonly Uint8Array[] {
-  const parts = new PartWriter(deleteRangeSize(result) + headerBytesMax);
+  const parts = new PartWriter(copiedSize(result.prevKvs) + headerBytesMax + 16);
   writeHeader(parts.small, header);
   writeDeleteRange(parts, result);
   return parts.finish();
@@ -112,6 +113,13 @@ function int64Size(value: number): number {
 /** Size of a bytes field with a one-byte tag. */
 function bytesSize(length: number): number {
   return 1 + varintSize(length) + length;
+}
+
+/** What a list of pairs takes where small ones are copied and large ones carried: a guess is enough, memory grows. */
+function copiedSize(pairs: readonly Uint8Array[]): number {
+  let size = 0;
+  for (const pair of pairs) size += pair.length < carriedBytesMin ? pair.length + 4 : 8;
+  return size;
 }
 
 function pairsSize(pairs: readonly Uint8Array[]): number {
@@ -228,7 +236,7 @@ class PartWriter {
   private cuts: number[] = [];
 
   constructor(sizeHintBytes: number) {
-    this.small = new ProtoWriter(Math.min(sizeHintBytes, 64 * 1024));
+    this.small = new ProtoWriter(sizeHintBytes);
   }
 
   /** A field with a stored pair. */

@@ -8,7 +8,7 @@
  */
 import type { LeaseId, Revision } from "../base/brand.js";
 import { allocateBytes, bytesToLatin1, emptyBytes } from "../base/bytes.js";
-import { ProtoError, ProtoReader, ProtoWriter, varintSize } from "../base/protowire.js";
+import { ProtoError, ProtoReader, ProtoWriter } from "../base/protowire.js";
 
 /** All fields of a stored pair; key and value share memory with the bytes they were read from. */
 export interface KeyValue {
@@ -30,7 +30,24 @@ const leaseTag = 0x30;
 
 const scratch = new ProtoWriter(1024);
 
-/** The protobuf bytes, in memory of their own. */
+/** Memory that small pairs are cut from: an allocation of its own costs more than making the pair. */
+const poolBytes = 32 * 1024;
+const pooledPairBytesMax = 2 * 1024;
+let pool = emptyBytes;
+let poolUsed = 0;
+
+function allocatePair(sizeBytes: number): Uint8Array {
+  if (sizeBytes > pooledPairBytesMax) return allocateBytes(sizeBytes);
+  if (poolUsed + sizeBytes > pool.length) {
+    pool = allocateBytes(poolBytes);
+    poolUsed = 0;
+  }
+  const start = poolUsed;
+  poolUsed += sizeBytes;
+  return pool.subarray(start, poolUsed);
+}
+
+/** The protobuf bytes, in fresh memory; small pairs share it with their neighbours. */
 export function encodeKeyValue(pair: KeyValue): Uint8Array {
   scratch.reset();
   scratch
@@ -44,7 +61,7 @@ export function encodeKeyValue(pair: KeyValue): Uint8Array {
   // The value is copied once, to its final place, and never through the scratch memory.
   scratch.bigField(6, lease);
   const written = scratch.finish();
-  const bytes = allocateBytes(written.length + value.length);
+  const bytes = allocatePair(written.length + value.length);
   bytes.set(written.subarray(0, head));
   bytes.set(value, head);
   if (written.length > head) bytes.set(written.subarray(head), head + value.length);
@@ -53,10 +70,10 @@ export function encodeKeyValue(pair: KeyValue): Uint8Array {
 
 /** What is stored for a delete: the key alone. */
 export function encodeTombstone(key: Uint8Array): Uint8Array {
-  const bytes = allocateBytes(1 + varintSize(key.length) + key.length);
   scratch.reset();
-  scratch.bytesField(1, key);
-  bytes.set(scratch.finish());
+  const written = scratch.bytesField(1, key).finish();
+  const bytes = allocatePair(written.length);
+  bytes.set(written);
   return bytes;
 }
 
@@ -165,7 +182,7 @@ export class KeyValueHead {
         const start = this.at;
         if (start + length > bytes.length) throw new ProtoError("unexpected EOF");
         this.at = start + length;
-        if (tag === keyTag) this.key = bytesToLatin1(bytes.subarray(start, this.at));
+        if (tag === keyTag) this.key = bytesToLatin1(bytes, start, this.at);
       } else if (tag === leaseTag) {
         const lease = new ProtoReader(bytes, this.at).int64Big();
         this.varint();
