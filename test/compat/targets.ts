@@ -1,0 +1,118 @@
+/**
+ * What the compatibility cases run against. QUORATE_COMPAT_TARGETS chooses by name, comma separated:
+ * `quorate-1`, `quorate-3` (one and three members of ours), `etcd`, `etcd-3` (one and three of the etcd in the
+ * search path, or of the binary that QUORATE_COMPAT_ETCD names). Default: all but `etcd-3`. The etcd targets are
+ * there to prove the cases themselves: an expectation that etcd does not meet is wrong.
+ */
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { type RunningCluster, startCluster } from "../support/cluster.js";
+import {
+  etcdBinary,
+  isAtLeast,
+  type Missing,
+  ourBinary,
+  type ServerBinary,
+} from "../support/server-binary.js";
+
+export interface Target {
+  readonly name: string;
+  readonly memberCount: number;
+  readonly binary: ServerBinary;
+}
+
+interface TargetKind {
+  readonly memberCount: number;
+  readonly find: () => ServerBinary | Missing;
+}
+
+const kinds: Readonly<Record<string, TargetKind>> = {
+  "quorate-1": { memberCount: 1, find: ourBinary },
+  "quorate-3": { memberCount: 3, find: ourBinary },
+  etcd: { memberCount: 1, find: etcdBinary },
+  "etcd-3": { memberCount: 3, find: etcdBinary },
+};
+const defaultTargets = "quorate-1,quorate-3,etcd";
+const startTimeoutMs = 60_000;
+
+export function isMissing(found: object): found is Missing {
+  return "missing" in found;
+}
+
+/** Names of the chosen targets. Throws on one that does not exist: a typing error must not test nothing. */
+export function chosenTargets(): readonly string[] {
+  const names = (process.env.QUORATE_COMPAT_TARGETS ?? defaultTargets).split(",").map((name) => name.trim());
+  for (const name of names) {
+    if (kinds[name] === undefined)
+      throw new Error(`no target "${name}"; there are ${Object.keys(kinds).join(", ")}`);
+  }
+  return names;
+}
+
+/**
+ * Registers tests that cannot run here: skipped, with the reason in the title and in one line of output. In
+ * continuous integration (CI=true) nothing may be missing, so there they fail.
+ */
+export function leaveOut(titles: readonly string[], reason: string): void {
+  for (const title of titles) {
+    const fullTitle = `${title} (left out: ${reason})`;
+    if (process.env.CI === "true") {
+      test(fullTitle, () => {
+        throw new Error(reason);
+      });
+    } else {
+      test.skip(fullTitle, () => undefined);
+    }
+  }
+  console.warn(`left out ${titles.length} tests: ${reason}`);
+}
+
+/** Where the cases of a client find the cluster, once its `beforeAll` ran. */
+export interface TargetCluster {
+  readonly target: Target;
+  readonly endpoints: readonly string[];
+  readonly cluster: RunningCluster;
+}
+
+/** Registers `define`'s tests once for each chosen target, with a cluster of its own. `titles` for what is missing. */
+export function describeTargets(titles: readonly string[], define: (cluster: TargetCluster) => void): void {
+  for (const name of chosenTargets()) {
+    const kind = kinds[name]!;
+    const binary = kind.find();
+    describe(name, () => {
+      if (isMissing(binary)) {
+        leaveOut(titles, binary.missing);
+        return;
+      }
+      const target: Target = { name, memberCount: kind.memberCount, binary };
+      let cluster: RunningCluster | undefined;
+      beforeAll(async () => {
+        cluster = await startCluster(binary, kind.memberCount, { extraArgs: [] });
+      }, startTimeoutMs);
+      afterAll(async () => cluster?.destroy());
+      const running = (): RunningCluster => {
+        if (cluster === undefined) throw new Error("the cluster is used before it was started");
+        return cluster;
+      };
+      define({
+        target,
+        get endpoints() {
+          return running().endpoints;
+        },
+        get cluster() {
+          return running();
+        },
+      });
+    });
+  }
+}
+
+/** A case that asks for what etcd has only since `since`; older targets leave it out and say so in the title. */
+export function testSince(
+  target: Target,
+  since: readonly [major: number, minor: number],
+  title: string,
+  run: () => Promise<void>,
+): void {
+  if (isAtLeast(target.binary.version, since[0], since[1])) test(title, run);
+  else test.skip(`${title} (left out: needs ${since.join(".")}, this is ${target.binary.version})`, run);
+}

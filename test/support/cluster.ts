@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { type ProcessExit, TestProcess } from "./child-process.js";
+import { httpGet } from "./http-get.js";
+import { freePorts } from "./ports.js";
+import { isAtLeast, type ServerBinary } from "./server-binary.js";
+import { makeTempDir, type TempDir } from "./temp-dir.js";
+
+const healthPollMs = 20;
+const readyTimeoutMs = 30_000;
+const stopGraceMs = 10_000;
+
+/** What one member is started with. */
+export interface MemberPlan {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+}
+
+/** A place for `count` members: names, ports, directories. Nothing runs yet. */
+export interface ClusterPlan {
+  readonly members: readonly MemberPlan[];
+  readonly directory: TempDir;
+}
+
+export async function planCluster(count: number): Promise<ClusterPlan> {
+  const directory = await makeTempDir("cluster");
+  const ports = await freePorts(2 * count);
+  const members = Array.from({ length: count }, (_, index) => ({
+    name: `m${index + 1}`,
+    dataDir: join(directory.path, `m${index + 1}`),
+    clientPort: ports[2 * index]!,
+    peerPort: ports[2 * index + 1]!,
+  }));
+  return { members, directory };
+}
+
+export function clientEndpoint(member: MemberPlan): string {
+  return `127.0.0.1:${member.clientPort}`;
+}
+
+/** Command line of a member of a new cluster made of `members`. */
+export function memberArgs(
+  binary: ServerBinary,
+  member: MemberPlan,
+  members: readonly MemberPlan[],
+): readonly string[] {
+  const client = `http://${clientEndpoint(member)}`;
+  const peerUrl = (of: MemberPlan): string => `http://127.0.0.1:${of.peerPort}`;
+  const args = [
+    ...["--name", member.name],
+    ...["--data-dir", member.dataDir],
+    ...["--listen-client-urls", client],
+    ...["--advertise-client-urls", client],
+    ...["--listen-peer-urls", peerUrl(member)],
+    ...["--initial-advertise-peer-urls", peerUrl(member)],
+    ...["--initial-cluster", members.map((of) => `${of.name}=${peerUrl(of)}`).join(",")],
+    ...["--initial-cluster-state", "new"],
+  ];
+  // Before 3.5 the log in JSON had to be asked for.
+  return isAtLeast(binary.version, 3, 5) ? args : [...args, "--logger", "zap"];
+}
+
+export class RunningMember {
+  constructor(
+    readonly plan: MemberPlan,
+    readonly process: TestProcess,
+  ) {}
+
+  get endpoint(): string {
+    return clientEndpoint(this.plan);
+  }
+
+  url(path: string): string {
+    return `http://${this.endpoint}${path}`;
+  }
+
+  /** Resolves when /health says that a linearizable read is answered. Rejects when the process ends before. */
+  async healthy(): Promise<void> {
+    const deadline = Date.now() + readyTimeoutMs;
+    while (this.process.running && Date.now() < deadline) {
+      const answer = await httpGet(this.url("/health"), readyTimeoutMs).catch(() => undefined);
+      if (answer?.status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, healthPollMs));
+    }
+    const why = this.process.running
+      ? `is not healthy after ${readyTimeoutMs} ms`
+      : "ended before it was healthy";
+    throw new Error(`${this.plan.name} ${why}:\n${this.process.stderr.tail(40)}`);
+  }
+
+  stop(): Promise<ProcessExit> {
+    return this.process.stop(stopGraceMs);
+  }
+}
+
+export function startMember(
+  binary: ServerBinary,
+  member: MemberPlan,
+  options: { readonly members: readonly MemberPlan[]; readonly extraArgs: readonly string[] },
+): RunningMember {
+  const args = [...memberArgs(binary, member, options.members), ...options.extraArgs];
+  return new RunningMember(member, new TestProcess(binary.path, args, { env: {}, cwd: undefined }));
+}
+
+export interface RunningCluster {
+  readonly members: readonly RunningMember[];
+  /** "host:port" of each member's client address. */
+  readonly endpoints: readonly string[];
+  /** Kills all members and removes their directories: how a clean stop goes is not what their users ask about. */
+  destroy(): Promise<void>;
+}
+
+/** Starts `count` members of one new cluster and waits until each answers linearizable reads. */
+export async function startCluster(
+  binary: ServerBinary,
+  count: number,
+  options: { readonly extraArgs: readonly string[] },
+): Promise<RunningCluster> {
+  const plan = await planCluster(count);
+  const members = plan.members.map((member) =>
+    startMember(binary, member, { members: plan.members, extraArgs: options.extraArgs }),
+  );
+  const destroy = async (): Promise<void> => {
+    await Promise.all(members.map((member) => member.process.kill()));
+    await plan.directory.remove();
+  };
+  try {
+    await Promise.all(members.map((member) => member.healthy()));
+  } catch (error) {
+    await destroy();
+    throw error;
+  }
+  return { members, endpoints: members.map((member) => member.endpoint), destroy };
+}
