@@ -1,5 +1,5 @@
 /** Creating the Raft log of a new member, and opening that of an old one. */
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Index } from "../../base/brand.js";
 import { DamageError } from "../../base/errors.js";
@@ -10,7 +10,7 @@ import { unusableLog } from "./damage.js";
 import { LogWriter } from "./log-writer.js";
 import { NextSegment } from "./next-segment.js";
 import { type LogEnd, LogReplay } from "./replay.js";
-import { directoryMode, renameDurably, SegmentFile, syncDirectory } from "./segment-file.js";
+import { directoryMode, readSegment, renameDurably, SegmentFile, syncDirectory } from "./segment-file.js";
 import { newestRun, type SegmentRef, segmentRef, sortedSegments } from "./segment-name.js";
 import { logCaller, Wal, type WalDeps } from "./wal.js";
 
@@ -128,7 +128,7 @@ async function replayFiles(path: string, run: readonly SegmentRef[], fromMark: I
   const replay = new LogReplay(fromMark);
   try {
     for (const ref of run) {
-      const bytes = await readFile(join(path, ref.name));
+      const bytes = await readSegment(join(path, ref.name));
       replay.read({ ref, bytes, isLast: ref === run.at(-1) });
     }
     return replay.finish();

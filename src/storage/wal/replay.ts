@@ -24,7 +24,7 @@ import { judgeTail } from "./tail.js";
 
 export interface SegmentBytes {
   readonly ref: SegmentRef;
-  /** All of the file. */
+  /** All of the file; zeros at its end may be left out, in whole sectors. */
   readonly bytes: Uint8Array;
   readonly isLast: boolean;
 }

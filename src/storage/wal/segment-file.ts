@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { allocateBytes, equalBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 
 const openFile = promisify(fs.open);
@@ -13,6 +14,13 @@ const writeFile = promisify(fs.write) as unknown as (
   length: number,
   position: number,
 ) => Promise<{ bytesWritten: number }>;
+const readPart = promisify(fs.read) as unknown as (
+  fd: number,
+  into: Uint8Array,
+  start: number,
+  length: number,
+  position: number,
+) => Promise<{ bytesRead: number }>;
 const syncFile = promisify(fs.fsync);
 const syncData = promisify(fs.fdatasync);
 const setSize = promisify(fs.ftruncate);
@@ -22,7 +30,8 @@ const fileStatus = promisify(fs.fstat);
 export const fileMode = 0o600;
 export const directoryMode = 0o700;
 
-const zeros = new Uint8Array(limits.walFillBytes);
+const readBytes = 4 * 1024 * 1024;
+const zeros = new Uint8Array(Math.max(readBytes, limits.walFillBytes));
 
 export class SegmentFile {
   private constructor(private readonly fd: number) {}
@@ -75,8 +84,8 @@ export class SegmentFile {
 
   /** Places space on disk for the bytes from `start` to `end`, which were never written. */
   async fill(start: number, end: number): Promise<void> {
-    for (let at = start; at < end; at += zeros.length) {
-      await this.write(zeros.subarray(0, Math.min(zeros.length, end - at)), at);
+    for (let at = start; at < end; at += limits.walFillBytes) {
+      await this.write(zeros.subarray(0, Math.min(limits.walFillBytes, end - at)), at);
     }
     await syncData(this.fd);
   }
@@ -89,6 +98,34 @@ export class SegmentFile {
 
   close(): Promise<void> {
     return closeFile(this.fd);
+  }
+}
+
+/**
+ * All of the file but zeros at its end, of which only those up to the next multiple of `readBytes` are kept: most
+ * of a young segment is zeros, and giving them memory costs 0.3 s for 64 MiB (measured), not giving them 10 ms.
+ */
+export async function readSegment(path: string): Promise<Uint8Array> {
+  const fd = await openFile(path, "r");
+  try {
+    const { size } = await fileStatus(fd);
+    // Fresh memory from the system is zero, and there only once it is written to.
+    const image = new Uint8Array(size);
+    const part = allocateBytes(readBytes);
+    let used = Math.min(size, readBytes);
+    for (let at = 0; at < size; ) {
+      const { bytesRead } = await readPart(fd, part, 0, Math.min(readBytes, size - at), at);
+      if (bytesRead === 0) break;
+      const read = part.subarray(0, bytesRead);
+      if (!equalBytes(read, zeros.subarray(0, bytesRead))) {
+        image.set(read, at);
+        used = Math.max(used, at + bytesRead);
+      }
+      at += bytesRead;
+    }
+    return image.subarray(0, used);
+  } finally {
+    await closeFile(fd);
   }
 }
 

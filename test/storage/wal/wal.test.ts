@@ -103,6 +103,22 @@ describe("a log on disk", () => {
     expect((await open()).recovered.hardState.commit).toBe(1);
   });
 
+  it("is not made where there is one", async () => {
+    const log = await create();
+    await log.append([put(1)], synced);
+    await expect(createWal(directory, { metadata, segmentBytes }, deps)).rejects.toThrow(/not empty/);
+    expect((await open()).recovered.entries).toHaveLength(1);
+  });
+
+  it("keeps what an append in hand needs when a release comes between", async () => {
+    const log = await create();
+    for (let index = 1; index <= 60; index++) await log.append([put(index, index, 10_000)], synced);
+    const mark = { index: 60, term: 1, confState: voters };
+    await Promise.all([log.append([{ entries: [], mark }], synced), log.release(60)]);
+    expect((await segments()).length).toBeLessThan(3);
+    expect((await open(60)).recovered.mark).toEqual(mark);
+  });
+
   it("is for the owner alone", async () => {
     await create();
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
@@ -170,6 +186,22 @@ describe("segments", () => {
     await again.release(75);
     expect(await segments()).toEqual(kept);
     await expect(open(59)).rejects.toThrow(/the store ends at 59/);
+  });
+
+  it("are prepared beforehand, so that the writes in them carry no zeros", async () => {
+    const large = 1024 * 1024;
+    const { log } = await createWal(directory, { metadata, segmentBytes: large }, deps);
+    opened = log;
+    let index = 0;
+    while ((await segments()).length < 3) await log.append([put(++index, index, 20_000)], synced);
+    const before = observed.bytes;
+    for (let count = 0; count < 30; count++) await log.append([put(++index, index, 20_000)], synced);
+    expect(observed.bytes - before).toBeLessThan(30 * 20_200);
+    expect(await segments()).toHaveLength(3);
+    await log.close();
+    const { recovered, log: again } = await openWal(directory, { fromMark: 0, segmentBytes: large }, deps);
+    opened = again;
+    expect(recovered.entries).toHaveLength(index);
   });
 
   it("do not need the older ones that a crash in the middle of a release kept", async () => {
