@@ -27,7 +27,8 @@ export function packBlocks(records: readonly RevisionRecord[]): Block[] {
 }
 
 /**
- * How many of the last blocks a flush takes in and writes again together with its own records of `flushBytes`.
+ * How many of the last blocks a flush takes in and writes again together with its own records, which alone would
+ * make a block of `flushBytes`.
  * A flush every few milliseconds brings less than a block; blocks of one flush each would be many and tiny. The
  * last blocks are therefore kept as the digits of a binary counter: while the last block is not larger than what
  * is being written, it joins. So a record is written again only when its block at least about doubles: at most

@@ -20,6 +20,7 @@ import type { Logger } from "../../base/logger.js";
 import type { RevisionId, RevisionRecord } from "../../mvcc/contract.js";
 import type { AppliedMark, RevisionAlive, RevisionStore, StoreImage } from "../../ports/revision-store.js";
 import { openStoreImage } from "../snapshot/image-source.js";
+import { blockHeaderBytes } from "./block-codec.js";
 import { packBlocks, trailingBlocksToJoin } from "./block-packer.js";
 import type { BlockSplice } from "./block-table.js";
 import { type CompactionCursor, compactSlice, reclaimRanges } from "./compaction.js";
@@ -194,7 +195,8 @@ export class LevelRevisionStore implements RevisionStore {
     const { blocks } = this.content;
     const { index } = blocks;
     failpoints.beforeWritebackBuf?.();
-    const joined = trailingBlocksToJoin(totalRecordBytes(group.records), index.length, (fromEnd) =>
+    const flushBytes = blockHeaderBytes + totalRecordBytes(group.records);
+    const joined = trailingBlocksToJoin(flushBytes, index.length, (fromEnd) =>
       index.sizeAt(index.length - 1 - fromEnd),
     );
     const from = index.length - joined;

@@ -31,7 +31,7 @@ export async function withDirectory(use: (directory: string) => Promise<void>): 
 }
 
 /** Bytes that tell the revision, `length` of them. */
-export function valueOf(main: number, sub: number, length: number): Uint8Array {
+export function bytesOf(main: number, sub: number, length: number): Uint8Array {
   const value = new Uint8Array(length);
   for (let at = 0; at < length; at++) value[at] = (main * 31 + sub * 7 + at) & 0xff;
   return value;
@@ -40,13 +40,17 @@ export function valueOf(main: number, sub: number, length: number): Uint8Array {
 /** Appends puts main.0 of revisions `from` to `to`, one unit each, and flushes them. */
 export async function fill(store: LevelRevisionStore, from: number, to: number, length = 300): Promise<void> {
   for (let main = from; main <= to; main++) {
-    store.append(main, 0, false, valueOf(main, 0, length));
+    store.append(main, 0, false, bytesOf(main, 0, length));
     store.seal({ index: main, term: 1 });
   }
   await store.flush(to, { sync: true });
 }
 
-export async function scanAll(store: LevelRevisionStore, fromMain = 0, toMain = 2 ** 50): Promise<RevisionRecord[]> {
+export async function scanAll(
+  store: LevelRevisionStore,
+  fromMain = 0,
+  toMain = 2 ** 50,
+): Promise<RevisionRecord[]> {
   const records: RevisionRecord[] = [];
   for await (const slice of store.scan({ fromMain, toMain })) records.push(...slice);
   return records;

@@ -6,14 +6,18 @@ import { setImmediate as yieldTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RevisionRecord } from "../../../src/mvcc/contract.js";
-import type { OrderedStore } from "../../../src/storage/leveldb/ordered-store.js";
 import { openClassicLevelStore } from "../../../src/storage/leveldb/classic-level-store.js";
+import type { OrderedStore } from "../../../src/storage/leveldb/ordered-store.js";
 import type { LevelRevisionStore } from "../../../src/storage/leveldb/revision-store.js";
 import { MemoryOrderedStore } from "../../support/memory-ordered-store.js";
-import { openOn, scanAll, valueOf, withDirectory } from "./fixture.js";
+import { bytesOf, openOn, scanAll, withDirectory } from "./fixture.js";
 
 type Step =
-  | { readonly do: "unit"; readonly sizes: readonly number[]; readonly state: readonly (readonly [string, number])[] }
+  | {
+      readonly do: "unit";
+      readonly sizes: readonly number[];
+      readonly state: readonly (readonly [string, number])[];
+    }
   | { readonly do: "flush"; readonly lag: number; readonly sync: boolean }
   | { readonly do: "compact"; readonly lag: number; readonly keepOneIn: number; readonly during: boolean }
   | { readonly do: "reopen" };
@@ -102,13 +106,13 @@ class Run {
     sizes.forEach((length, at) => {
       const sub = at % 4;
       if (sub === 0) this.main++;
-      const keyValue = valueOf(this.main, sub, length);
+      const keyValue = bytesOf(this.main, sub, length);
       const record = { main: this.main, sub, tombstone: length % 5 === 0, keyValue };
       this.store.append(record.main, record.sub, record.tombstone, keyValue);
       records.push(record);
     });
     for (const [key, length] of changes) {
-      const value = length < 0 ? undefined : valueOf(length, this.main, length);
+      const value = length < 0 ? undefined : bytesOf(length, this.main, length);
       this.store.setState(key, value);
       if (value === undefined) state.delete(key);
       else state.set(key, value);
@@ -158,7 +162,9 @@ class Run {
       if (!alive(record)) continue;
       expect(Buffer.compare(this.store.read(record.main, record.sub), record.keyValue)).toBe(0);
     }
-    const listed = this.store.listState("a/").map(([key, value]) => [key, Buffer.from(value).toString("hex")]);
+    const listed = this.store
+      .listState("a/")
+      .map(([key, value]) => [key, Buffer.from(value).toString("hex")]);
     const expected = [...state].filter(([key]) => key.startsWith("a/")).sort(([a], [b]) => (a < b ? -1 : 1));
     expect(listed).toEqual(expected.map(([key, value]) => [key, Buffer.from(value).toString("hex")]));
     expect(this.store.getState("b/1")?.length).toBe(state.get("b/1")?.length);
@@ -189,19 +195,26 @@ async function follow(
 describe("any history of the revision store", () => {
   it("is that of the model, in memory, whatever the cache holds", async () => {
     const cache = fc.constantFrom(0, 70_000, 1_000_000);
-    const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40, size: "max" }), cache, async (steps, cacheBytesMax) => {
-      const ordered = new MemoryOrderedStore();
-      await follow(async () => ordered, steps, cacheBytesMax);
-    });
-    await fc.assert(property, { numRuns: 80 });
+    const property = fc.asyncProperty(
+      fc.array(step, { minLength: 10, maxLength: 40, size: "max" }),
+      cache,
+      async (steps, cacheBytesMax) => {
+        const ordered = new MemoryOrderedStore();
+        await follow(async () => ordered, steps, cacheBytesMax);
+      },
+    );
+    await fc.assert(property, { numRuns: 50 });
   });
 
   it("is that of the model over LevelDB", async () => {
-    const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30, size: "max" }), async (steps) => {
-      await withDirectory((directory) =>
-        follow(() => openClassicLevelStore(directory, { create: true }), steps, 100_000),
-      );
-    });
+    const property = fc.asyncProperty(
+      fc.array(step, { minLength: 10, maxLength: 30, size: "max" }),
+      async (steps) => {
+        await withDirectory((directory) =>
+          follow(() => openClassicLevelStore(directory, { create: true }), steps, 100_000),
+        );
+      },
+    );
     await fc.assert(property, { numRuns: 20 });
   });
 });
