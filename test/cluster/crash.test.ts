@@ -1,0 +1,19 @@
+/** A short form of the crash test of cluster-test/, on each change. */
+import { expect, test } from "vitest";
+import { runCrash } from "../../cluster-test/crash.js";
+import { ourBinary } from "../support/server-binary.js";
+
+test("no acknowledged write is lost when the leader, and then every member, is killed under load", async () => {
+  const binary = ourBinary();
+  if ("missing" in binary) throw new Error(binary.missing);
+  const report = await runCrash(binary, {
+    rounds: 2,
+    writers: 4,
+    valueBytes: 128,
+    putsBetween: 100,
+    electionTimeoutMs: 1_000,
+    snapshotCount: 100,
+    log: () => {},
+  });
+  expect(report.acknowledged).toBeGreaterThan(500);
+}, 120_000);
