@@ -77,7 +77,7 @@ describe("any subset of the sectors of unsynced writes", () => {
     commitOnly: fc.boolean(),
   });
 
-  it("recovers everything acknowledged and a whole prefix of the rest, and goes on from there", () => {
+  it("recovers everything acknowledged and a whole prefix of the rest", () => {
     fc.assert(
       fc.property(
         fc.array(write, { minLength: 1, maxLength: 4 }),
