@@ -28,11 +28,6 @@ export class BlockIndex {
     return this.bytes;
   }
 
-  /** Memory of the index itself, bytes. */
-  get memoryBytes(): number {
-    return this.mains.length * (8 + 4 + 4 + 4 + 4);
-  }
-
   mainAt(position: number): Revision {
     return this.mains[position]!;
   }

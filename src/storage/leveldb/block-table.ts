@@ -35,10 +35,6 @@ export class BlockTable {
     this.cache = new BlockCache({ bytesMax: options.cacheBytesMax });
   }
 
-  get cachedBytes(): number {
-    return this.cache.sizeBytes;
-  }
-
   /** The value of a revision, or undefined when no block holds it. */
   read(main: Revision, sub: number): Uint8Array | undefined {
     const position = this.index.floor(main, sub);

@@ -115,7 +115,7 @@ export class LevelRevisionStore implements RevisionStore {
   }
 
   /**
-   * See the port. More than limits.sliceBytesMax goes in several batches of whole units, each durable before the
+   * See the port. More than limits.storeBatchBytesMax goes in several batches of whole units, each durable before the
    * next, so that no single step holds the loop up.
    */
   async flush(durableIndex: Index, options: { readonly sync: boolean }): Promise<void> {
@@ -174,7 +174,7 @@ export class LevelRevisionStore implements RevisionStore {
 
   /** Writes the oldest units; false when none is left. */
   private async flushGroup(durableIndex: Index, options: { readonly sync: boolean }): Promise<boolean> {
-    const group = this.pending.firstGroup(durableIndex, limits.sliceBytesMax);
+    const group = this.pending.firstGroup(durableIndex, limits.storeBatchBytesMax);
     if (group === undefined) return false;
     try {
       failpoints.beforeStartDBTxn?.();

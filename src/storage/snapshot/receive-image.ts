@@ -82,7 +82,7 @@ async function writeRecords(ordered: OrderedStore, reader: ImageReader): Promise
   for await (const [key, value] of reader.records()) {
     operations.push({ key, value });
     bytes += key.length + value.length;
-    if (bytes < limits.sliceBytesMax) continue;
+    if (bytes < limits.storeBatchBytesMax) continue;
     await ordered.batch(operations, { sync: true });
     operations = [];
     bytes = 0;
