@@ -75,15 +75,15 @@ export class RaftNode {
     this.state = state;
     const { hardState, confState } = config.log.initialState();
     restoreConfiguration(state, confState);
-    if (hardState.term !== 0 || hardState.vote !== noMember || hardState.commit !== 0) {
-      const { log } = state;
-      const inLog = hardState.commit >= log.committed && hardState.commit <= log.lastIndex();
-      assert(inLog, "the commit index that was stored lies in the log that was stored");
-      log.committed = hardState.commit;
-      state.term = hardState.term;
-      state.vote = hardState.vote;
-    }
-    if (config.applied > 0) state.log.appliedTo(config.applied, 0);
+    const { log } = state;
+    // A commit index is stored without a sync, so the store may be ahead of it; what it applied was committed.
+    const commit = Math.max(hardState.commit, config.applied, log.committed);
+    assert(hardState.commit === 0 || hardState.commit >= log.committed, "no more is cut than was committed");
+    assert(commit <= log.lastIndex(), "what was committed or applied lies in the log that was stored");
+    log.committed = commit;
+    state.term = hardState.term;
+    state.vote = hardState.vote;
+    if (config.applied > 0) log.appliedTo(config.applied, 0);
     becomeFollower(state, state.term, noMember);
     this.handedOut = { softState: state.softState, hardState: state.hardState };
   }

@@ -86,10 +86,14 @@ export function buildReady(state: RaftState, last: HandedOut): BuiltReady {
   const { messages, steps } = config.asyncStorageWrites
     ? { messages: asyncMessages(state, work), steps: [] }
     : syncMessages(state, work);
+  // Field by field: a spread costs more here than all the rest.
   const ready: Ready = {
-    ...work,
     softState: sameSoftState(softState, last.softState) ? undefined : softState,
+    hardState: work.hardState,
     readStates: outbox.readStates,
+    entries: work.entries,
+    snapshot: work.snapshot,
+    committedEntries: work.committedEntries,
     messages,
     mustSync:
       work.entries.length > 0 ||

@@ -17,37 +17,36 @@ import { parseScript, withoutLogLines } from "./driver/script.js";
 const repository = resolve(import.meta.dirname, "../..");
 const folder = process.env.RAFT_CONFORMANCE_DIR ?? resolve(repository, "../shared/raft-conformance");
 
-const runners: Readonly<Record<string, () => (command: Command) => string>> = {
-  interaction: () => {
-    const driver = new InteractionDriver();
-    return (command) => driver.run(command);
-  },
-  confchange: () => {
+/** A script tells by its commands what it is about. */
+function runnerFor(commands: readonly Command[]): (command: Command) => string {
+  const uses = (...names: readonly string[]): boolean => commands.some(({ name }) => names.includes(name));
+  if (uses("committed", "vote")) return runQuorumCommand;
+  if (uses("simple", "enter-joint", "leave-joint")) {
     const driver = new ConfChangeDriver();
     return (command) => driver.run(command);
-  },
-  quorum: () => runQuorumCommand,
-};
-
-function scriptsIn(kind: string): string[] {
-  const path = join(folder, kind);
-  return existsSync(path) ? readdirSync(path).filter((name) => name.endsWith(".txt")) : [];
+  }
+  const driver = new InteractionDriver();
+  return (command) => driver.run(command);
 }
 
-function runScript(kind: string, name: string): void {
-  const run = runners[kind]!();
-  for (const command of parseScript(readFileSync(join(folder, kind, name), "utf8"))) {
+function runScript(path: string): void {
+  const commands = parseScript(readFileSync(path, "utf8"));
+  const run = runnerFor(commands);
+  for (const command of commands) {
     const actual = withoutLogLines(run(command));
-    expect(actual, `${name}:${command.line}: ${command.name}`).toBe(withoutLogLines(command.expected));
+    expect(actual, `${path}:${command.line}: ${command.name}`).toBe(withoutLogLines(command.expected));
   }
 }
 
-for (const kind of Object.keys(runners)) {
-  const scripts = scriptsIn(kind);
-  describe(`etcd-raft's ${kind} scripts`, () => {
-    it.skipIf(scripts.length > 0)(`(skipped unless absent: there are ${scripts.length})`, ({ skip }) => {
-      skip(`no scripts in ${join(folder, kind)}: set RAFT_CONFORMANCE_DIR to a copy of etcd-raft's`);
-    });
-    for (const name of scripts) it(name, () => runScript(kind, name));
-  });
-}
+const scripts = existsSync(folder)
+  ? readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".txt"))
+      .sort()
+  : [];
+
+describe("etcd-raft's scripts", () => {
+  if (scripts.length === 0) {
+    it.skip(`skipped, as there are none in ${folder}: set RAFT_CONFORMANCE_DIR to a copy of them`);
+  }
+  for (const name of scripts) it(name, () => runScript(join(folder, name)));
+});
