@@ -89,7 +89,11 @@ export class Model {
     const check = (transaction: TxnRequest): void => {
       for (const op of branchOf(transaction, before)) {
         if (op.kind === "put") this.checkPut(op.request);
-        if (op.kind === "range" && op.request.revision !== 0) this.checkRevision(op.request.revision);
+        if (op.kind === "range" && op.request.revision !== 0) {
+          // Unlike a range on its own, one in a transaction takes a negative revision for an old one.
+          if (op.request.revision < this.compacted) throw storeError("Compacted");
+          this.checkRevision(op.request.revision);
+        }
         if (op.kind === "txn") check(op.request);
       }
     };
