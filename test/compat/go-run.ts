@@ -39,6 +39,7 @@ export class GoTestRun {
         QUORATE_COMPAT_VERSION: options.version,
       },
       cwd: undefined,
+      input: undefined,
     });
     // A member that ends leaves every later test to run into its time limit: the first failure says enough.
     for (const member of options.cluster.members) {

@@ -5,9 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProgram, isAtLeast } from "../support/server-binary.js";
 import { GoTestRun } from "./go-run.js";
 import { goDirectory, goTestBinary } from "./prepare.js";
-import { describeTargets, leaveOut, type TargetCluster } from "./targets.js";
+import { describeTargets, leaveOut, prepareTimeoutMs, type TargetCluster } from "./targets.js";
 
-const prepareTimeoutMs = 300_000;
 const oneTestTimeoutMs = 60_000;
 
 interface GoTest {

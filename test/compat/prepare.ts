@@ -22,7 +22,7 @@ const lockStaleMs = commandTimeoutMs + 20_000;
 
 async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
   const env = { CGO_ENABLED: "0", PIP_DISABLE_PIP_VERSION_CHECK: "1" };
-  const finished = await runToEnd(command, args, { env, cwd, timeoutMs: commandTimeoutMs });
+  const finished = await runToEnd(command, args, { env, cwd, input: undefined, timeoutMs: commandTimeoutMs });
   if (finished.code === 0) return finished.stdout;
   throw new Error(`${command} ${args.join(" ")} failed:\n${finished.stdout}\n${finished.stderr}`);
 }

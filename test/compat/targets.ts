@@ -33,6 +33,8 @@ const kinds: Readonly<Record<string, TargetKind>> = {
 };
 const defaultTargets = "quorate-1,quorate-3,etcd";
 const startTimeoutMs = 60_000;
+/** A client may have to be fetched and built first. */
+export const prepareTimeoutMs = 300_000;
 
 export function isMissing(found: object): found is Missing {
   return "missing" in found;
@@ -104,6 +106,27 @@ export function describeTargets(titles: readonly string[], define: (cluster: Tar
       });
     });
   }
+}
+
+/** Tests by title, each given the client that its suite drives. */
+export type Cases<Client> = Readonly<Record<string, (client: Client, target: Target) => Promise<void>>>;
+
+/** Registers `cases` for every chosen target; `open` makes the client when the cluster runs. */
+export function describeCases<Client>(
+  cases: Cases<Client>,
+  open: (cluster: TargetCluster) => Promise<Client>,
+  close: (client: Client) => Promise<void>,
+): void {
+  describeTargets(Object.keys(cases), (cluster) => {
+    let client: Client | undefined;
+    beforeAll(async () => {
+      client = await open(cluster);
+    }, prepareTimeoutMs);
+    afterAll(async () => {
+      if (client !== undefined) await close(client);
+    });
+    for (const [title, run] of Object.entries(cases)) test(title, () => run(client!, cluster.target));
+  });
 }
 
 /** A case that asks for what etcd has only since `since`; older targets leave it out and say so in the title. */

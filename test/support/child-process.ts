@@ -10,6 +10,8 @@ export interface ProcessExit {
 export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string | undefined;
+  /** What it reads on its standard input; undefined: nothing is there. */
+  readonly input: string | undefined;
 }
 
 const alive = new Set<ChildProcess>();
@@ -28,12 +30,15 @@ export class TestProcess {
 
   constructor(command: string, args: readonly string[], options: SpawnOptions) {
     const child = spawn(command, [...args], {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
       cwd: options.cwd,
     });
     this.#child = child;
     alive.add(child);
+    // A process that ends without reading breaks the pipe; its exit code tells the story.
+    child.stdin.once("error", () => undefined);
+    child.stdin.end(options.input ?? "");
     this.stdout = new LineLog(child.stdout);
     this.stderr = new LineLog(child.stderr);
     this.exited = new Promise((resolve, reject) => {

@@ -100,7 +100,10 @@ export function startMember(
   options: { readonly members: readonly MemberPlan[]; readonly extraArgs: readonly string[] },
 ): RunningMember {
   const args = [...memberArgs(binary, member, options.members), ...options.extraArgs];
-  return new RunningMember(member, new TestProcess(binary.path, args, { env: {}, cwd: undefined }));
+  return new RunningMember(
+    member,
+    new TestProcess(binary.path, args, { env: {}, cwd: undefined, input: undefined }),
+  );
 }
 
 export interface RunningCluster {

@@ -1,0 +1,75 @@
+import { expect } from "vitest";
+import { type FinishedProcess, runToEnd } from "../../support/child-process.js";
+import type { TargetCluster } from "../targets.js";
+
+const commandTimeoutMs = 20_000;
+
+/** Debian's etcdctl, speaking to all members of a cluster. */
+export class Etcdctl {
+  constructor(
+    readonly path: string,
+    readonly cluster: TargetCluster,
+  ) {}
+
+  run(args: readonly string[], input?: string): Promise<FinishedProcess> {
+    return runToEnd(this.path, ["--endpoints", this.cluster.endpoints.join(","), ...args], {
+      env: { ETCDCTL_API: "3" },
+      cwd: undefined,
+      input,
+      timeoutMs: commandTimeoutMs,
+    });
+  }
+
+  /** What it printed; the command has to succeed. */
+  async ok(args: readonly string[], input?: string): Promise<string> {
+    const finished = await this.run(args, input);
+    expect(finished.code, `etcdctl ${args.join(" ")}: ${finished.stderr}`).toBe(0);
+    return finished.stdout;
+  }
+
+  /** The answer in JSON. 64-bit ids lose their last digits; revisions do not. */
+  async json(args: readonly string[], input?: string): Promise<JsonAnswer> {
+    return JSON.parse(await this.ok(["--write-out", "json", ...args], input)) as JsonAnswer;
+  }
+
+  /** The exit code and the last line on stderr; the command has to fail. */
+  async fails(args: readonly string[], input?: string): Promise<string> {
+    const finished = await this.run(args, input);
+    const lines = finished.stderr.split("\n").filter((line) => line.startsWith("Error"));
+    return `${finished.code} ${lines[0] ?? finished.stderr}`;
+  }
+
+  async revision(): Promise<number> {
+    return (await this.json(["get", "no such key"])).header.revision;
+  }
+}
+
+export interface JsonHeader {
+  readonly cluster_id: number;
+  readonly member_id: number;
+  readonly revision: number;
+  readonly raft_term: number;
+}
+
+export interface JsonPair {
+  readonly key: string;
+  readonly create_revision: number;
+  readonly mod_revision: number;
+  readonly version: number;
+  readonly value?: string;
+}
+
+export interface JsonAnswer {
+  readonly header: JsonHeader;
+  readonly kvs?: readonly JsonPair[];
+  readonly count?: number;
+  readonly more?: boolean;
+  readonly deleted?: number;
+  readonly prev_kvs?: readonly JsonPair[];
+  readonly succeeded?: boolean;
+  readonly responses?: readonly unknown[];
+}
+
+export function base64(text: string): string {
+  return Buffer.from(text, "latin1").toString("base64");
+}
