@@ -57,6 +57,8 @@ async function runCommand(path: CommandPath, parsed: ParsedArguments, host: CliH
   }
 }
 
+const wrongPassword = "etcdserver: authentication failed, invalid user ID or password";
+
 function reportFailure(error: unknown, host: CliHost): ExitCode {
   if (error instanceof CliExit) return error.exitCode;
   if (error instanceof CliFailure) {
@@ -65,7 +67,8 @@ function reportFailure(error: unknown, host: CliHost): ExitCode {
   }
   if (error instanceof QuorateClientError) {
     host.error(`Error: ${clientErrorText(error)}\n`);
-    return ExitCode.Error;
+    // etcdctl logs in while it connects, so that a wrong password counts as no connection.
+    return error.message === wrongPassword ? ExitCode.BadConnection : ExitCode.Error;
   }
   throw error;
 }

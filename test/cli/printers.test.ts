@@ -5,6 +5,7 @@ import { loadPrinter, type Printable } from "../../src/cli/printers/printer.js";
 import {
   AlarmResponse,
   HashKVResponse,
+  MemberAddResponse,
   MemberListResponse,
   PutResponse,
   RangeResponse,
@@ -145,6 +146,32 @@ test("member list in all formats", async () => {
       "",
     ].join("\n"),
   );
+});
+
+test("changes of membership in words, and in json with ids in hexadecimal", async () => {
+  const learner = { ID: 0xabcn, peerURLs: ["http://127.0.0.1:4"], isLearner: true };
+  const response = MemberAddResponse.create({
+    header: { ...header, revision: 0n },
+    member: learner,
+    members: [learner],
+  });
+  expect(await print("simple", { kind: "memberAdd", response })).toBe(
+    "Member              abc added as learner to cluster 8cc9da78b36d1115\n",
+  );
+  const learnerJson = '{"ID":"abc","peerURLs":["http://127.0.0.1:4"],"isLearner":true}';
+  expect(await print("json", { kind: "memberAdd", response }, true)).toBe(
+    `{"header":{"cluster_id":"8cc9da78b36d1115","member_id":"ac7c97ef0ec193b0","raft_term":2},"member":${learnerJson},"members":[${learnerJson}]}\n`,
+  );
+  const words = {
+    memberRemove: "removed from",
+    memberUpdate: "updated in",
+    memberPromote: "promoted in",
+  } as const;
+  for (const kind of ["memberRemove", "memberUpdate", "memberPromote"] as const) {
+    expect(await print("simple", { kind, id: 0xabcn, response: members })).toBe(
+      `Member              abc ${words[kind]} cluster 8cc9da78b36d1115\n`,
+    );
+  }
 });
 
 test("endpoint status, where an alarm is on", async () => {

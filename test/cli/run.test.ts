@@ -83,7 +83,7 @@ describe("help", () => {
       ["snapshot", "save"],
       ["endpoint", "status"],
       ["endpoint", "hashkv"],
-      ["member", "list"],
+      ..."list add remove update promote".split(" ").map((name) => ["member", name]),
       ["alarm", "list"],
       ["alarm", "disarm"],
     ];
@@ -142,6 +142,16 @@ describe("bad arguments, in etcdctl's words and with its exit codes", () => {
     [1, ["compaction", "x"], 'strconv.ParseInt: parsing "x": invalid syntax'],
     [128, ["move-leader"], "move-leader command needs 1 argument"],
     [128, ["move-leader", "zz"], 'strconv.ParseUint: parsing "zz": invalid syntax'],
+    [128, ["member", "add"], "member name not provided"],
+    [128, ["member", "add", "a"], "member peer urls not provided"],
+    [128, ["member", "add", "a", "http://x:1"], "too many arguments, did you mean --peer-urls=http://x:1"],
+    [128, ["member", "remove"], "member ID is not provided"],
+    [
+      128,
+      ["member", "promote", "zz"],
+      'bad member ID arg (strconv.ParseUint: parsing "zz": invalid syntax), expecting ID in Hex',
+    ],
+    [128, ["member", "update", "12"], "member peer urls not provided"],
     [128, ["alarm", "list", "x"], "alarm list command accepts no arguments"],
     [128, ["alarm", "disarm", "x"], "alarm disarm command accepts no arguments"],
     [128, ["snapshot", "save"], "snapshot save expects one argument <filename>"],
@@ -217,6 +227,19 @@ describe("without a server", () => {
     } finally {
       rmSync(directory, { recursive: true });
     }
+  });
+});
+
+describe("a password that is asked for", () => {
+  const argv = ["get", "a", dead, "--command-timeout=30ms", "--user", "root"];
+
+  test("is read from one line, and never shown", async () => {
+    const { error } = await run(argv, { stdin: "secreT\x7ft\nnot this" });
+    expect(error).toBe("Password: \nError: context deadline exceeded\n");
+  });
+
+  test("ends the command at Ctrl-C", async () => {
+    expect(await run(argv, { stdin: "sec\x03" })).toMatchObject({ exitCode: 1, error: "Password: \n" });
   });
 });
 

@@ -56,6 +56,10 @@ function linesOf(item: Printable, hex: boolean): string[] | undefined {
           "\n",
         ]),
       ];
+    case "memberAdd":
+    case "memberRemove":
+    case "memberUpdate":
+    case "memberPromote":
     case "moveLeader":
       return undefined;
   }

@@ -2,13 +2,7 @@
  * `-w json`: what Go's encoding/json makes of etcd's messages, byte for byte: fields in the order of the
  * message, those at their zero value left out, numbers without quotes, bytes in base64.
  */
-import type {
-  Member,
-  MemberListResponse,
-  ResponseHeader,
-  ResponseOp,
-  TxnResponse,
-} from "../../client/index.js";
+import type { Member, ResponseHeader, ResponseOp, TxnResponse } from "../../client/index.js";
 import { hexId, jsonText } from "../go-format.js";
 import type { Printable, Render } from "./printer.js";
 
@@ -53,6 +47,11 @@ const memberShape: Shape = [
 ];
 const memberListShape: Shape = [
   ["header", "header", headerShape],
+  ["members", "members", memberShape],
+];
+const memberAddShape: Shape = [
+  ["header", "header", headerShape],
+  ["member", "member", memberShape],
   ["members", "members", memberShape],
 ];
 const statusShape: Shape = [
@@ -107,8 +106,15 @@ function jsonOf(item: Printable, hex: boolean): string {
       return message(item.response, deleteShape);
     case "txn":
       return txnJson(item.response);
+    case "memberAdd":
+      return hex
+        ? hexMembersJson(item.response, item.response.member)
+        : message(item.response, memberAddShape);
     case "memberList":
-      return hex ? hexMemberListJson(item.response) : message(item.response, memberListShape);
+    case "memberRemove":
+    case "memberUpdate":
+    case "memberPromote":
+      return hex ? hexMembersJson(item.response) : message(item.response, memberListShape);
     case "endpointHealth":
       return list(item.items, ({ endpoint, health, took, error }) => {
         const problem = error === "" ? "" : `,"error":${jsonText(error)}`;
@@ -179,9 +185,12 @@ function operationJson(operation: ResponseOp): string {
 }
 
 /** With --hex, answers about members have their ids as text, also those that are zero. */
-function hexMemberListJson(response: MemberListResponse): string {
-  const members = response.members.map(hexMemberJson).join(",");
-  return `{"header":${hexHeaderJson(response.header)},"members":[${members}]}`;
+function hexMembersJson(
+  { header, members }: { readonly header: ResponseHeader | undefined; readonly members: readonly Member[] },
+  added?: Member,
+): string {
+  const member = added === undefined ? "" : `,"member":${hexMemberJson(added)}`;
+  return `{"header":${hexHeaderJson(header)}${member},"members":[${members.map(hexMemberJson).join(",")}]}`;
 }
 
 function hexHeaderJson(header: ResponseHeader | undefined): string {

@@ -3,7 +3,11 @@ import type {
   AlarmResponse,
   DeleteRangeResponse,
   HashKVResponse,
+  MemberAddResponse,
   MemberListResponse,
+  MemberPromoteResponse,
+  MemberRemoveResponse,
+  MemberUpdateResponse,
   MoveLeaderResponse,
   PutResponse,
   RangeResponse,
@@ -37,6 +41,10 @@ export type Printable =
   | { readonly kind: "del"; readonly response: DeleteRangeResponse }
   | { readonly kind: "txn"; readonly response: TxnResponse }
   | { readonly kind: "memberList"; readonly response: MemberListResponse }
+  | { readonly kind: "memberAdd"; readonly response: MemberAddResponse }
+  | { readonly kind: "memberRemove"; readonly id: bigint; readonly response: MemberRemoveResponse }
+  | { readonly kind: "memberUpdate"; readonly id: bigint; readonly response: MemberUpdateResponse }
+  | { readonly kind: "memberPromote"; readonly id: bigint; readonly response: MemberPromoteResponse }
   | { readonly kind: "endpointHealth"; readonly items: readonly EndpointHealth[] }
   | { readonly kind: "endpointStatus"; readonly items: readonly EndpointStatus[] }
   | { readonly kind: "endpointHashKv"; readonly items: readonly EndpointHash[] }

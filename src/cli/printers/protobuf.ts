@@ -2,7 +2,11 @@
 import {
   AlarmResponse,
   DeleteRangeResponse,
+  MemberAddResponse,
   MemberListResponse,
+  MemberPromoteResponse,
+  MemberRemoveResponse,
+  MemberUpdateResponse,
   MoveLeaderResponse,
   PutResponse,
   RangeResponse,
@@ -22,6 +26,14 @@ export const renderProtobuf: Render = (item) => {
       return TxnResponse.encode(item.response).finish();
     case "memberList":
       return MemberListResponse.encode(item.response).finish();
+    case "memberAdd":
+      return MemberAddResponse.encode(item.response).finish();
+    case "memberRemove":
+      return MemberRemoveResponse.encode(item.response).finish();
+    case "memberUpdate":
+      return MemberUpdateResponse.encode(item.response).finish();
+    case "memberPromote":
+      return MemberPromoteResponse.encode(item.response).finish();
     case "moveLeader":
       return MoveLeaderResponse.encode(item.response).finish();
     case "alarm":

@@ -1,5 +1,11 @@
 /** `-w simple`: for people and for scripts that cut lines. Keys and values are printed as the bytes they are. */
-import { AlarmType, type KeyValue, type ResponseOp, type TxnResponse } from "../../client/index.js";
+import {
+  AlarmType,
+  type KeyValue,
+  type ResponseHeader,
+  type ResponseOp,
+  type TxnResponse,
+} from "../../client/index.js";
 import { hexId } from "../go-format.js";
 import type { EndpointHealth, Printable, Render } from "./printer.js";
 import { hashRows, memberRows, type Rows, statusRows } from "./rows.js";
@@ -23,6 +29,17 @@ function partsOf(item: Printable, hex: boolean): Uint8Array[] {
       return txnParts(item.response, hex);
     case "memberList":
       return rowParts(memberRows(item.response));
+    case "memberAdd": {
+      const { header, member } = item.response;
+      const role = member?.isLearner === true ? " as learner " : " ";
+      return [line(`Member ${paddedId(member?.ID)} added${role}to cluster ${paddedId(header?.clusterId)}`)];
+    }
+    case "memberRemove":
+      return [memberLine(item.id, "removed from", item.response.header)];
+    case "memberUpdate":
+      return [memberLine(item.id, "updated in", item.response.header)];
+    case "memberPromote":
+      return [memberLine(item.id, "promoted in", item.response.header)];
     case "endpointHealth":
       // The command itself tells of endpoints in ill health, on standard error.
       return item.items.filter((endpoint) => endpoint.error === "").map(healthLine);
@@ -44,6 +61,15 @@ function partsOf(item: Printable, hex: boolean): Uint8Array[] {
 
 function line(text: string): Uint8Array {
   return Buffer.from(`${text}\n`);
+}
+
+/** Sixteen columns, filled up with spaces. */
+function paddedId(id: bigint | undefined): string {
+  return hexId(id ?? 0n).padStart(16);
+}
+
+function memberLine(id: bigint, what: string, header: ResponseHeader | undefined): Uint8Array {
+  return line(`Member ${paddedId(id)} ${what} cluster ${paddedId(header?.clusterId)}`);
 }
 
 function rowParts({ rows }: Rows): Uint8Array[] {

@@ -16,6 +16,10 @@ export const renderTable: Render = (item) => {
     case "put":
     case "del":
     case "txn":
+    case "memberAdd":
+    case "memberRemove":
+    case "memberUpdate":
+    case "memberPromote":
     case "moveLeader":
     case "alarm":
       return undefined;
