@@ -3,6 +3,7 @@
  * else in between. A crash in the middle costs nothing: what was decided is stored, and the work is done again.
  */
 import type { Revision } from "../base/brand.js";
+import { isStoreError } from "../base/errors.js";
 import { failpoints } from "../base/failpoint.js";
 import type { Logger } from "../base/logger.js";
 import type { Clock } from "../ports/clock.js";
@@ -33,12 +34,13 @@ export class Compactor {
 
   /** Starts the work when a compaction was decided and is not finished; called after each turn. */
   poke(): void {
-    if (this.running !== undefined || this.stopped) return;
+    if (this.running !== undefined || this.stopped || this.deps.keeper.busy) return;
     const { mvcc, records } = this.deps.state().deps;
     if (mvcc.compactedRevision <= decodeNumber(records.getState(finishedCompactionKey), -1)) return;
     this.running = this.run(mvcc.compactedRevision)
       .catch((error: unknown) => {
-        if (!this.stopped) this.deps.fail(error);
+        // The store was closed under it, to be replaced or for good: the next poke looks at the new one.
+        if (!isStoreError(error, "Stopped")) this.deps.fail(error);
       })
       .finally(() => {
         this.running = undefined;

@@ -81,7 +81,7 @@ export class Driver {
   private tick(): void {
     this.push({ type: "tick" });
     this.pump({ idle: true });
-    this.guard(() => this.deps.keeper.flushBehind());
+    this.guard(() => this.deps.keeper.tick());
   }
 
   private schedule(): void {

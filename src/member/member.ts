@@ -12,6 +12,7 @@ import { isTxnReadOnly } from "../mvcc/checks.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
 import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
 import type { RangeResult, TxnResult } from "../mvcc/results.js";
+import type { MvccStore } from "../mvcc/store.js";
 import type { Clock } from "../ports/clock.js";
 import type { Compactor } from "./compactor.js";
 import type {
@@ -104,16 +105,16 @@ export class RunningMember implements Member {
   }
 
   range(request: RangeRequest): RangeResult {
-    return this.deps.core.state.deps.mvcc.range(request);
+    return this.readable().range(request);
   }
 
   openRange(request: RangeRequest): RangeCursor {
-    return this.deps.core.state.deps.mvcc.openRange(request);
+    return this.readable().openRange(request);
   }
 
   readTxn(request: TxnRequest): TxnResult {
     assert(isTxnReadOnly(request), "a transaction outside the log only reads");
-    return this.deps.core.state.deps.mvcc.txn(request);
+    return this.readable().txn(request);
   }
 
   compactionFinished(): Promise<void> {
@@ -121,6 +122,7 @@ export class RunningMember implements Member {
   }
 
   hashKv(revision: Revision): Promise<HashKvResult> {
+    this.readable();
     return hashKvAt(revision, this.deps);
   }
 
@@ -214,6 +216,15 @@ export class RunningMember implements Member {
     const done = this.proposals.wait(id, this.deps.clock.monotonicMs());
     push();
     return done;
+  }
+
+  /** The keys, unless a snapshot is just taking their place. */
+  private readable(): MvccStore {
+    if (this.deps.keeper.busy) {
+      const text = "etcdserver: applying a snapshot";
+      throw new StoreError({ code: "Other", status: "Unavailable", text });
+    }
+    return this.deps.core.state.deps.mvcc;
   }
 
   /** A leader that goes away hands over first: the others need not wait for an election timeout. */

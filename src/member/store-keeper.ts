@@ -18,6 +18,8 @@ import type { PendingAppend } from "./core/events.js";
 import type { ReplicatedState } from "./core/replicated-state.js";
 
 const caller = "member/store";
+/** Heartbeats that a small change may wait in memory: the log has it, and few flushes make full blocks. */
+const flushTicks = 5;
 
 /** An open store and the state in memory that was built over it. */
 export interface OpenState {
@@ -46,6 +48,8 @@ export class StoreKeeper {
   private flushing: Promise<void> | undefined;
   private waiters: FlushWaiter[] = [];
   private cutting = false;
+  private installing = false;
+  private ticksPending = 0;
   private closed = false;
 
   constructor(
@@ -65,10 +69,15 @@ export class StoreKeeper {
     if (this.waiters.length > 0) this.flushForWaiters();
   }
 
-  /** Starts a flush of what may be flushed, unless one is under way. */
-  flushBehind(): void {
-    if (this.flushing !== undefined || this.closed || this.current.pendingBytes === 0) return;
-    this.startFlush({ sync: false }).catch(this.deps.fail);
+  /** True while the store is being replaced: nothing can be read from it. */
+  get busy(): boolean {
+    return this.installing;
+  }
+
+  /** A heartbeat passed: what has waited long enough is flushed, however little it is. */
+  tick(): void {
+    this.ticksPending = this.current.pendingBytes === 0 ? 0 : this.ticksPending + 1;
+    if (this.ticksPending >= flushTicks) this.flushBehind();
   }
 
   /** After a turn: flushes when much waits, and calls `onRoom` when the apply may go on. */
@@ -89,7 +98,7 @@ export class StoreKeeper {
 
   /** Makes the store durable where it stands, says so in the log, and lets old entries and segments go. */
   cut(enqueue: (pending: PendingAppend) => void): void {
-    if (this.cutting || this.closed) return;
+    if (this.cutting || this.closed || this.installing) return;
     this.cutting = true;
     this.cutNow(enqueue)
       .catch(this.deps.fail)
@@ -112,40 +121,50 @@ export class StoreKeeper {
 
   /** Replaces the store by a received image, and the state in memory by what the image holds. */
   async install(image: ReceivedImage, core: MemberCore): Promise<void> {
+    const { logger, rebuild } = this.deps;
+    const fields = { "incoming-leader-snapshot-index": image.applied.index };
+    logger.info(caller, "applying snapshot", fields);
+    this.installing = true;
     while (this.flushing !== undefined) await this.flushing;
-    const old = this.current;
-    this.deps.logger.info(caller, "applying snapshot", {
-      "incoming-leader-snapshot-index": image.applied.index,
-    });
-    const store = await image.install();
-    const state = await this.deps.rebuild(store);
-    this.current = store;
+    await this.current.close();
+    this.current = await image.install();
+    const state = await rebuild(this.current);
     core.adopt(state, { ...image.applied, confState: state.confState });
-    await old.close();
-    this.deps.logger.info(caller, "applied snapshot", {
-      "incoming-leader-snapshot-index": image.applied.index,
-    });
+    this.installing = false;
+    this.settleWaiters();
+    logger.info(caller, "applied snapshot", fields);
   }
 
   /** Flushes all that may be flushed, to stable storage, and closes the store. */
   async close(): Promise<void> {
     this.closed = true;
-    await this.flushAlone({ sync: true });
+    await this.flushAlone();
     await this.current.close();
   }
 
   /** Entries that changed no key leave nothing pending, but the applied index is to be stored all the same. */
   private flushForWaiters(): void {
-    if (this.flushing === undefined && !this.closed) this.startFlush({ sync: false }).catch(this.deps.fail);
+    if (this.flushing === undefined && !this.closed) this.startFlush().catch(this.deps.fail);
   }
 
-  private async flushAlone(options: { readonly sync: boolean }): Promise<void> {
+  private async flushAlone(): Promise<void> {
     while (this.flushing !== undefined) await this.flushing;
-    await this.startFlush(options);
+    await this.startFlush();
   }
 
-  private startFlush(options: { readonly sync: boolean }): Promise<void> {
-    const flush = this.current.flush(this.durableIndex, options).finally(() => {
+  private flushBehind(): void {
+    if (this.flushing !== undefined || this.closed || this.installing || this.current.pendingBytes === 0)
+      return;
+    this.startFlush().catch(this.deps.fail);
+  }
+
+  /**
+   * Always to stable storage: LevelDB may lose a middle batch of several that were not synced when the power
+   * fails, and the store then refuses to start. At the pace of the flushes the sync costs next to nothing.
+   */
+  private startFlush(): Promise<void> {
+    this.ticksPending = 0;
+    const flush = this.current.flush(this.durableIndex, { sync: true }).finally(() => {
       this.flushing = undefined;
     });
     this.flushing = flush;
@@ -162,7 +181,7 @@ export class StoreKeeper {
 
   private async cutNow(enqueue: (pending: PendingAppend) => void): Promise<void> {
     const { core, log, logger } = this.deps;
-    await this.flushAlone({ sync: true });
+    await this.flushAlone();
     const applied = this.current.durableApplied;
     // An image of an earlier configuration can not say the present one: the next turn tries again.
     if (applied.index < core.state.confStateIndex) return;
@@ -189,7 +208,7 @@ export class StoreKeeper {
     peers: PeerTransport,
   ): Promise<void> {
     const { core, logger } = this.deps;
-    await this.flushAlone({ sync: false });
+    await this.flushAlone();
     const image = await this.current.openImage();
     if (image.applied.index < Math.max(core.state.confStateIndex, message.snapshot.metadata.index)) {
       await image.close();

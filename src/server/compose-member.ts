@@ -8,16 +8,17 @@ import { MemberCore } from "../member/core/core.js";
 import type { Effects } from "../member/core/events.js";
 import type { ReplicatedState } from "../member/core/replicated-state.js";
 import { Driver } from "../member/driver.js";
+import { hurryFirstElection } from "../member/first-election.js";
 import { LeaderWatch } from "../member/leader-watch.js";
 import { RunningMember } from "../member/member.js";
 import { StoreKeeper } from "../member/store-keeper.js";
 import type { RevisionStore } from "../ports/revision-store.js";
 import { RaftNode } from "../raft/node.js";
-import { grpcJsChannel } from "../transport/grpc-js-channel.js";
 import { PeerLinks } from "../transport/peer/peer-links.js";
 import type { ServerConfig } from "./flags/server-config.js";
 import { nodeClock } from "./node-clock.js";
 import type { OpenedMember } from "./open-member.js";
+import { peerConnector } from "./peer-connector.js";
 
 export interface ComposeDeps {
   readonly logger: Logger;
@@ -50,7 +51,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
     fail,
   });
   const peers = new PeerLinks(identity, {
-    connect: grpcJsChannel,
+    connect: peerConnector(config),
     clock,
     logger,
     random: Math.random,
@@ -78,8 +79,14 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
     { core, driver, keeper, compactor, leaders, clock },
   );
   connectPeers();
+  const { electionTicks, initialElectionTickAdvance: advance } = config.raft;
+  const stopHurrying = hurryFirstElection(
+    { electionTicks, advance },
+    { core, driver, clock, activePeers: () => peers.activeCount },
+  );
   const stopExpiring = clock.every(config.raft.heartbeatMs, () => member.expireWaiters());
   const stop = async (): Promise<void> => {
+    stopHurrying();
     await member.stop();
     stopExpiring();
     await peers.close();

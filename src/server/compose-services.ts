@@ -3,7 +3,7 @@ import { clusterMethods } from "../api/cluster.js";
 import { toRpcStatus } from "../api/error-table.js";
 import { grpcHealthMethods } from "../api/grpc-health.js";
 import { guarded } from "../api/guards.js";
-import { createHttpHandler } from "../api/http/handler.js";
+import { createHttpHandler, createMetricsHandler } from "../api/http/handler.js";
 import { respondNotFound } from "../api/http/respond.js";
 import { kvMethods } from "../api/kv.js";
 import { maintenanceMethods } from "../api/maintenance.js";
@@ -23,15 +23,24 @@ import type { Identity } from "./identity.js";
 import type { ListenOptions } from "./listeners.js";
 import { openStore, storeDirectory } from "./open-member.js";
 
-/** The API that clients know, on the client URLs. */
+/** The same services, as the flags may split them over addresses. */
+export interface ClientServices {
+  readonly grpcAndHttp: ListenOptions;
+  readonly grpc: ListenOptions;
+  readonly http: ListenOptions;
+  /** --listen-metrics-urls */
+  readonly metrics: ListenOptions;
+}
+
+/** The API that clients know. */
 export function clientServices(
   config: ServerConfig,
   member: Member,
   deps: { readonly logger: Logger; readonly registry: MetricRegistry },
-): ListenOptions {
+): ClientServices {
   const { logger, registry } = deps;
   const { corsOrigins, hostWhitelist } = config.http;
-  const methods = guarded(
+  const served = guarded(
     [
       ...kvMethods(member, { txnOpsMax: config.txnOpsMax }),
       ...clusterMethods(member),
@@ -40,19 +49,27 @@ export function clientServices(
     ],
     member,
   );
-  return {
+  const methods = [...served, ...reflectionMethods(served)];
+  const handler = createHttpHandler(member, registry, {
+    log: logger,
+    gateway: undefined,
+    corsOrigins,
+    hostWhitelist,
+  });
+  const common = {
     ...connectionOptions(config),
-    methods: [...methods, ...reflectionMethods(methods)],
     mapError: errorMapper(logger),
-    http: createHttpHandler(member, registry, {
-      log: logger,
-      gateway: undefined,
-      corsOrigins,
-      hostWhitelist,
-    }),
     receiveBytesMax: config.grpc.requestBytesMax + limits.requestOverheadBytesMax,
   };
+  return {
+    grpcAndHttp: { ...common, methods, http: handler },
+    grpc: { ...common, methods, http: noHttp },
+    http: { ...common, methods: [], http: handler },
+    metrics: { ...common, methods: [], http: createMetricsHandler(member, registry, { log: logger }) },
+  };
 }
+
+const noHttp: ListenOptions["http"] = (_request, response) => respondNotFound(response);
 
 /** What other members call, on the peer URLs. */
 export function peerServices(
@@ -80,7 +97,7 @@ export function peerServices(
     ...connectionOptions(config),
     methods,
     mapError: errorMapper(logger),
-    http: (_request, response) => respondNotFound(response),
+    http: noHttp,
     receiveBytesMax: limits.peerFrameBytesMax,
   };
 }

@@ -40,7 +40,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   const wal = { clock: nodeClock, logger, observer: walObserver(registry) };
   const opened = await openMember(config, { logger, wal, restore });
   const { identity, state } = opened;
-  const listeners = new Listeners({ log: logger });
+  const listeners = new Listeners(config.tlsPolicy, { log: logger });
   const composed = composeMember(config, opened, { logger, restore, fail });
   const { member, core } = composed;
   const clientUrls = urlTexts(config.advertiseClientUrls);
@@ -56,8 +56,16 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   };
   try {
     checkSameMember(identity, state.membership.members(), config);
-    await listeners.open(config.listenPeerUrls, peerServices(config, identity, composed, logger));
-    await listeners.open(config.listenClientUrls, clientServices(config, member, { logger, registry }));
+    await listeners.open(
+      config.listenPeerUrls,
+      config.peerTls,
+      peerServices(config, identity, composed, logger),
+    );
+    const { grpcAndHttp, grpc, http, metrics } = clientServices(config, member, { logger, registry });
+    const separateHttp = config.listenClientHttpUrls.length > 0;
+    await listeners.open(config.listenClientUrls, config.clientTls, separateHttp ? grpc : grpcAndHttp);
+    await listeners.open(config.listenClientHttpUrls, config.clientTls, http);
+    await listeners.open(config.listenMetricsUrls, config.clientTls, metrics);
   } catch (error) {
     await stop();
     throw error;

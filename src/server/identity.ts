@@ -1,11 +1,13 @@
 /** Which member of which cluster this is: decided once, when a member founds its log, and kept in the log's metadata. */
 import type { ClusterId, MemberId } from "../base/brand.js";
 import { DamageError } from "../base/errors.js";
+import type { Logger } from "../base/logger.js";
 import { Metadata } from "../gen/etcdserver.js";
 import type { Founder } from "../member/bootstrap.js";
 import type { MemberRecord } from "../membership/member-record.js";
 import { clusterIdOf, formatId, memberIdOf } from "./bootstrap/ids.js";
-import { parseInitialCluster, verifyFounding } from "./bootstrap/initial-cluster.js";
+import { parseInitialCluster } from "./bootstrap/initial-cluster.js";
+import { resolveInitialCluster } from "./bootstrap/resolve.js";
 import { ConfigError } from "./flags/config-error.js";
 import type { ServerConfig } from "./flags/server-config.js";
 import { urlTexts } from "./flags/urls.js";
@@ -34,13 +36,9 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
   return { memberId: NodeID, clusterId: ClusterID };
 }
 
-/** Who found the cluster that the flags describe, by etcd's arithmetic. Throws ConfigError. */
-export async function readFounding(
-  config: ServerConfig,
-  resolveHost: (host: string) => Promise<string>,
-): Promise<Founding> {
-  const cluster = parseInitialCluster(config.bootstrap.initialCluster);
-  await verifyFounding(config, cluster, resolveHost);
+/** Who found the cluster that the flags (or DNS) describe, by etcd's arithmetic. Throws ConfigError. */
+export async function readFounding(config: ServerConfig, logger: Logger): Promise<Founding> {
+  const cluster = await resolveInitialCluster(config, logger);
   const founders = [...cluster].map(([name, urls]): Founder => {
     const peerUrls = [...urlTexts(urls)].sort();
     return { id: memberIdOf(peerUrls, config.bootstrap.token, undefined), name, peerUrls };

@@ -3,21 +3,34 @@ import type { Logger } from "../base/logger.js";
 import { createGrpcServer } from "../transport/http2/server.js";
 import type { TransportServer, TransportServerOptions } from "../transport/server-contract.js";
 import { ConfigError } from "./flags/config-error.js";
+import type { TlsConfig, TlsPolicy } from "./flags/server-config.js";
 import type { ServerUrl } from "./flags/urls.js";
+import { listenTls } from "./tls.js";
 
 export type ListenOptions = Omit<TransportServerOptions, "tls">;
+
+export interface ListenersDeps {
+  readonly log: Logger;
+}
 
 export class Listeners {
   private readonly servers: TransportServer[] = [];
 
-  constructor(private readonly deps: { readonly log: Logger }) {}
+  constructor(
+    private readonly policy: TlsPolicy,
+    private readonly deps: ListenersDeps,
+  ) {}
 
   /** Rejects with the socket's error, naming the address; what was opened before stays open until `close`. */
-  async open(urls: readonly ServerUrl[], options: ListenOptions): Promise<void> {
+  async open(urls: readonly ServerUrl[], tls: TlsConfig, options: ListenOptions): Promise<void> {
     for (const url of urls) {
-      if (url.scheme !== "http")
-        throw new ConfigError(`listening by ${url.scheme} is not supported (${url.text})`);
-      const server = createGrpcServer({ ...options, tls: undefined }, this.deps);
+      if (url.scheme === "unix" || url.scheme === "unixs") {
+        throw new ConfigError(`listening on a unix socket is not supported (${url.text})`);
+      }
+      const server = createGrpcServer(
+        { ...options, tls: url.scheme === "https" ? listenTls(tls, this.policy, url.text) : undefined },
+        this.deps,
+      );
       this.servers.push(server);
       await server.listen({ host: url.host, port: url.port });
     }

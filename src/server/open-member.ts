@@ -6,10 +6,10 @@
  * crash between the installation of a received image and the log's note of it leaves the store ahead of the log;
  * the log then begins anew at the mark.
  */
-import { lookup } from "node:dns/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Index } from "../base/brand.js";
+import { DamageError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import { foundingLog } from "../member/bootstrap.js";
@@ -76,6 +76,7 @@ async function openOrFoundLog(
   deps: OpenMemberDeps,
 ): Promise<OpenedWal> {
   const segmentBytes = limits.walSegmentBytes;
+  const { logger } = deps;
   if (await walExists(config.walDir)) {
     const opened = await openWal(
       config.walDir,
@@ -86,36 +87,42 @@ async function openOrFoundLog(
     // A crash right after the directory was made: the founding entries are not there yet.
     const unfounded =
       recovered.hardState.commit === 0 && recovered.entries.length === 0 && recovered.mark.index === 0;
-    return unfounded && store.durableApplied.index === 0 ? foundLog(config, opened) : opened;
+    return unfounded && store.durableApplied.index === 0 ? foundLog(config, opened, logger) : opened;
   }
   if (store.durableApplied.index > 0) {
     throw new ConfigError(
       `${config.dataDir} holds a store but ${config.walDir} holds no Raft log; give the --wal-dir that was used before`,
     );
   }
-  const { clusterId, memberId } = await readFounding(config, resolveHost);
   if (config.bootstrap.state === "existing") {
     throw new ConfigError(
       "this version can not join a running cluster: --initial-cluster-state=existing needs a data directory",
     );
   }
+  const { clusterId, memberId } = await readFounding(config, logger);
   const metadata = encodeIdentity({ clusterId, memberId });
-  return foundLog(config, await createWal(config.walDir, { metadata, segmentBytes }, deps.wal));
+  return foundLog(config, await createWal(config.walDir, { metadata, segmentBytes }, deps.wal), logger);
 }
 
-async function foundLog(config: ServerConfig, { log, recovered }: OpenedWal): Promise<OpenedWal> {
-  const { founders } = await readFounding(config, resolveHost);
+async function foundLog(
+  config: ServerConfig,
+  { log, recovered }: OpenedWal,
+  logger: Logger,
+): Promise<OpenedWal> {
+  const { founders } = await readFounding(config, logger);
   const founding = foundingLog(founders);
   await log.append([founding], { mustSync: true });
   return { log, recovered: { ...recovered, entries: founding.entries, hardState: founding.hardState! } };
 }
 
-async function resolveHost(host: string): Promise<string> {
-  return (await lookup(host)).address;
-}
-
 async function reconcile(recovered: RecoveredLog, log: RaftLog, state: ReplicatedState): Promise<MemoryLog> {
   const applied = state.deps.records.durableApplied;
+  if (recovered.mark.index > applied.index) {
+    throw new DamageError(
+      `the store holds the log up to index ${applied.index} only, but the log was cut at ${recovered.mark.index}: ` +
+        "the store has lost what was durable; remove this member and let it join again with an empty data directory",
+    );
+  }
   const memoryLog = new MemoryLog();
   const lastIndex = recovered.entries.at(-1)?.index ?? recovered.mark.index;
   const hardState = atLeast(recovered.hardState, applied.index, applied.term);

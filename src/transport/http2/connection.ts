@@ -38,7 +38,7 @@ export interface ConnectionOwner {
   /** The peer will take no streams above `lastStreamId`. */
   goAway(lastStreamId: number, code: number, text: string): void;
   /** The connection is gone; every stream's handler was told before. */
-  closed(reason: string): void;
+  closedConnection(reason: string): void;
 }
 
 /** How far the end of a connection has come. */
@@ -94,6 +94,11 @@ export class Connection {
     return this.phase === "closed";
   }
 
+  /** A client's: no more streams can be opened. */
+  get exhausted(): boolean {
+    return this.inbound.streamIds.exhausted;
+  }
+
   /** Bytes that wait to be sent on all streams. */
   get sendWaitingBytes(): number {
     return this.sender.waitingBytes;
@@ -102,7 +107,7 @@ export class Connection {
   /** A client's: opens the next stream. The first one is 1. */
   openStream(handler: StreamHandler): Stream {
     assert(this.options.role === "client", "only a client opens streams");
-    const stream = this.addStream(this.inbound.nextLocalStreamId());
+    const stream = this.addStream(this.inbound.streamIds.next());
     stream.handler = handler;
     return stream;
   }
@@ -189,7 +194,7 @@ export class Connection {
   nameLastStream(): void {
     if (this.phase !== "draining") return;
     this.phase = "lastStreamsNamed";
-    this.writeGoAway(this.inbound.lastPeerStreamId, ErrorCode.NoError, "");
+    this.writeGoAway(this.inbound.streamIds.lastPeer, ErrorCode.NoError, "");
     if (this.streams.size === 0) this.endSocket();
   }
 
@@ -216,7 +221,7 @@ export class Connection {
   /** A connection error: GOAWAY with its code, then the end. */
   fail(error: ConnectionError): void {
     if (this.closed) return;
-    this.writeGoAway(this.inbound.lastPeerStreamId, error.code, error.message);
+    this.writeGoAway(this.inbound.streamIds.lastPeer, error.code, error.message);
     this.output.flush();
     this.deps.socket.end();
     this.destroy(error.message);
@@ -235,7 +240,7 @@ export class Connection {
       handler?.closed(undefined);
     }
     lingerThenDestroy(this.deps.socket);
-    this.deps.owner.closed(reason);
+    this.deps.owner.closedConnection(reason);
   }
 
   /** Has everything written at the end of this turn of the event loop. */

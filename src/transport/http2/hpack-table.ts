@@ -16,18 +16,19 @@ export function fieldBytes(field: HeaderField): number {
 }
 
 /** Appendix A, from index 1. `name=value`, or a name alone. */
+// biome-ignore format: a table
 const staticNames = [
-  ":authority", ":method=GET", ":method=POST", ":path=/", ":path=/index.html", ":scheme=http", ":scheme=https",
-  ":status=200", ":status=204", ":status=206", ":status=304", ":status=400", ":status=404", ":status=500",
-  "accept-charset", "accept-encoding=gzip, deflate", "accept-language", "accept-ranges", "accept",
-  "access-control-allow-origin", "age", "allow", "authorization", "cache-control", "content-disposition",
-  "content-encoding", "content-language", "content-length", "content-location", "content-range", "content-type",
-  "cookie", "date", "etag", "expect", "expires", "from", "host", "if-match", "if-modified-since",
-  "if-none-match", "if-range", "if-unmodified-since", "last-modified", "link", "location", "max-forwards",
-  "proxy-authenticate", "proxy-authorization", "range", "referer", "refresh", "retry-after", "server",
-  "set-cookie", "strict-transport-security", "transfer-encoding", "user-agent", "vary", "via",
-  "www-authenticate",
-] as const; // biome-ignore format: a table
+  ":authority", ":method=GET", ":method=POST", ":path=/", ":path=/index.html", ":scheme=http",
+  ":scheme=https", ":status=200", ":status=204", ":status=206", ":status=304", ":status=400", ":status=404",
+  ":status=500", "accept-charset", "accept-encoding=gzip, deflate", "accept-language", "accept-ranges",
+  "accept", "access-control-allow-origin", "age", "allow", "authorization", "cache-control",
+  "content-disposition", "content-encoding", "content-language", "content-length", "content-location",
+  "content-range", "content-type", "cookie", "date", "etag", "expect", "expires", "from", "host",
+  "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified",
+  "link", "location", "max-forwards", "proxy-authenticate", "proxy-authorization", "range", "referer",
+  "refresh", "retry-after", "server", "set-cookie", "strict-transport-security", "transfer-encoding",
+  "user-agent", "vary", "via", "www-authenticate",
+] as const;
 
 /** Index 0 is unused. */
 export const staticTable: readonly (HeaderField | undefined)[] = [

@@ -44,7 +44,7 @@ export class ServerSession implements ConnectionOwner {
   /** A client that goes away closes the connection by itself. */
   goAway(): void {}
 
-  closed(): void {
+  closedConnection(): void {
     this.deps.closed(this);
   }
 

@@ -2,7 +2,7 @@
 
 import { ReceiveWindow, SendWindow } from "./flow-control.js";
 import type { HeaderField } from "./hpack-table.js";
-import type { ErrorCode } from "./protocol.js";
+import { ErrorCode, StreamError } from "./protocol.js";
 
 /** What the layer above does with what arrives. Nothing is called after `closed`. */
 export interface StreamHandler {
@@ -92,5 +92,14 @@ export class Stream {
     return (
       outbox !== undefined && (outbox.dataBytes > 0 || outbox.head !== undefined || outbox.end !== undefined)
     );
+  }
+
+  /** Section 8.1.1: the data must be as long as content-length says. */
+  countBody(bytes: number, endStream: boolean): void {
+    if (this.missingBytes === undefined) return;
+    this.missingBytes -= bytes;
+    if (this.missingBytes < 0 || (endStream && this.missingBytes !== 0)) {
+      throw new StreamError(this.id, ErrorCode.ProtocolError, "data unlike content-length");
+    }
   }
 }

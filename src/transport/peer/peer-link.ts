@@ -9,7 +9,8 @@ import type { Peer } from "../../ports/peer-transport.js";
 import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message } from "../../raft/message.js";
 import { encodeMessage } from "../../raft/message-codec.js";
-import type { ChannelFactory, OutgoingStream, RpcChannel, StreamEnd } from "../channel.js";
+import type { GrpcChannel, GrpcClientStream } from "../http2/client.js";
+import { type RpcStatus, StatusCode } from "../rpc.js";
 import {
   decodeId,
   encodeBatch,
@@ -22,6 +23,9 @@ import {
 
 const caller = "transport/peer";
 
+/** Connects to a peer URL; rejects when nobody answers. */
+export type ChannelFactory = (url: string) => Promise<GrpcChannel>;
+
 export interface PeerLinkDeps {
   readonly connect: ChannelFactory;
   readonly clock: Clock;
@@ -32,8 +36,8 @@ export interface PeerLinkDeps {
 }
 
 interface Connection {
-  readonly channel: RpcChannel;
-  readonly stream: OutgoingStream;
+  readonly channel: GrpcChannel;
+  readonly stream: GrpcClientStream;
   accepted: boolean;
   /** False while the peer is behind. */
   writable: boolean;
@@ -85,21 +89,21 @@ export class PeerLink {
     const { connection } = this;
     if (connection === undefined) return false;
     let drained: (() => void) | undefined;
-    let ended: StreamEnd | undefined;
+    let ended: RpcStatus | undefined;
     let received = false;
     const over = new Promise<boolean>((resolve) => {
       const stream = connection.channel.openStream(
         peerPaths.snapshot,
         introductionMetadata(this.introduction),
         {
-          message: () => {
+          onMessage: () => {
             received = true;
           },
-          drain: () => drained?.(),
-          end: (status) => {
+          onDrain: () => drained?.(),
+          onEnd: (status) => {
             ended = status;
             drained?.();
-            resolve(received && status.code === 0);
+            resolve(received && status.code === StatusCode.Ok);
           },
         },
       );
@@ -107,13 +111,12 @@ export class PeerLink {
         stream.write(encodeBatch([encodeMessage(message)]));
         for await (const chunk of image.chunks()) {
           if (ended !== undefined) return;
-          if (!stream.write(encodeChunk(chunk))) {
-            await new Promise<void>((resume) => {
-              drained = resume;
-            });
-          }
+          if (stream.write(encodeChunk(chunk))) continue;
+          await new Promise<void>((resume) => {
+            drained = resume;
+          });
         }
-        stream.finish();
+        stream.end();
       };
       pour().catch((error: unknown) => {
         this.deps.logger.warn(caller, "failed to send database snapshot", { error: String(error) });
@@ -148,11 +151,21 @@ export class PeerLink {
     if (this.closed) return;
     const url = this.peer.urls[this.urlTurn++ % this.peer.urls.length];
     if (url === undefined) return;
-    const channel = this.deps.connect(url);
+    this.deps.connect(url).then(
+      (channel) => this.open(channel, url),
+      (error: unknown) => this.retry(url, error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  private open(channel: GrpcChannel, url: string): void {
+    if (this.closed) {
+      channel.close();
+      return;
+    }
     const stream = channel.openStream(peerPaths.messages, introductionMetadata(this.introduction), {
-      message: () => this.accept(connection),
-      drain: () => this.drain(connection),
-      end: (status) => this.lose(connection, url, status),
+      onMessage: () => this.accept(connection),
+      onDrain: () => this.drain(connection),
+      onEnd: (status) => this.lose(connection, url, status),
     });
     const connection: Connection = { channel, stream, accepted: false, writable: true };
     this.connection = connection;
@@ -174,24 +187,31 @@ export class PeerLink {
     connection.writable = connection.stream.write(encodeBatch(batch));
   }
 
-  private lose(connection: Connection, url: string, status: StreamEnd): void {
+  private lose(connection: Connection, url: string, status: RpcStatus): void {
     if (this.connection !== connection) return;
-    const fields = { "peer-id": this.peer.id.toString(16), url, code: status.code, error: status.message };
-    if (connection.accepted)
-      this.deps.logger.warn(caller, "peer became inactive (message send to peer failed)", fields);
-    else if (this.failures === 0) this.deps.logger.info(caller, "cannot reach peer yet; retrying", fields);
     connection.channel.close();
     this.connection = undefined;
     this.waiting = [];
     this.waitingBytes = 0;
+    if (connection.accepted) {
+      const fields = { "peer-id": this.peer.id.toString(16), url, code: status.code, error: status.message };
+      this.deps.logger.warn(caller, "peer became inactive (message send to peer failed)", fields);
+    }
+    this.retry(url, status.message);
+  }
+
+  private retry(url: string, reason: string): void {
+    if (this.closed) return;
+    if (this.failures === 0) {
+      const fields = { "peer-id": this.peer.id.toString(16), url, error: reason };
+      this.deps.logger.info(caller, "cannot reach peer yet; retrying", fields);
+    }
     this.deps.unreachable();
     this.failures++;
     // Doubled up to the limit, and spread, so that members that start together do not knock together.
-    const delayMs = Math.min(
-      limits.peerRetryMsMin * 2 ** Math.min(this.failures - 1, 10),
-      limits.peerRetryMsMax,
-    );
-    this.cancelRetry = this.deps.clock.after(delayMs * (0.5 + this.deps.random() / 2), () => this.dial());
+    const doubledMs = limits.peerRetryMsMin * 2 ** Math.min(this.failures - 1, retryDoublingsMax);
+    const delayMs = Math.min(doubledMs, limits.peerRetryMsMax) * (0.5 + this.deps.random() / 2);
+    this.cancelRetry = this.deps.clock.after(delayMs, () => this.dial());
   }
 
   private enqueue(bytes: Uint8Array): void {
@@ -208,3 +228,5 @@ export class PeerLink {
 }
 
 const knowsTimeoutMs = 2_000;
+/** Keeps the power of two small; the limit is reached long before. */
+const retryDoublingsMax = 10;

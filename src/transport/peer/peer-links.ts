@@ -5,8 +5,7 @@ import type { Clock } from "../../ports/clock.js";
 import type { Peer, PeerEvents, PeerTransport } from "../../ports/peer-transport.js";
 import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message, SnapshotMessage } from "../../raft/message.js";
-import type { ChannelFactory } from "../channel.js";
-import { PeerLink } from "./peer-link.js";
+import { type ChannelFactory, PeerLink } from "./peer-link.js";
 
 export interface PeerLinksOptions {
   readonly clusterId: bigint;
@@ -72,6 +71,11 @@ export class PeerLinks implements PeerTransport {
 
   isActive(peer: MemberId): boolean {
     return this.links.get(peer)?.active ?? false;
+  }
+
+  /** Links that are up. */
+  get activeCount(): number {
+    return [...this.links.values()].filter((link) => link.active).length;
   }
 
   /** True as soon as one of the peers says that `id` is a member. */

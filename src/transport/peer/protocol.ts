@@ -9,7 +9,7 @@
  */
 import type { ClusterId, MemberId } from "../../base/brand.js";
 import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
-import type { CallMetadata } from "../channel.js";
+import type { CallMetadata } from "../http2/client.js";
 import type { CallContext } from "../rpc.js";
 
 export const peerPaths = {
