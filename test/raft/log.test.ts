@@ -218,7 +218,7 @@ describe("both parts together", () => {
 
   it("pauses handing out to apply at its limit, and goes on as things get applied", () => {
     const one = entrySizeBytes(entry(1, 1, "1"));
-    const log = raftLogOf([1, 1, 1, 1, 1], 2 * one);
+    const log = raftLogOf([1, 1, 1, 1, 1], 2 * one + 1);
     log.commitTo(5);
     expect(ids(log.nextCommitted(false))).toEqual(["1/1", "1/2"]);
     log.acceptApplying(2, 2 * one, false);
