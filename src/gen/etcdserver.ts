@@ -99,28 +99,34 @@ export interface DeleteRangeResponse {
 }
 
 export interface RequestOp {
-  requestRange: RangeRequest | undefined;
-  requestPut: PutRequest | undefined;
-  requestDeleteRange: DeleteRangeRequest | undefined;
-  requestTxn: TxnRequest | undefined;
+  request:
+    | { $case: "requestRange"; value: RangeRequest }
+    | { $case: "requestPut"; value: PutRequest }
+    | { $case: "requestDeleteRange"; value: DeleteRangeRequest }
+    | { $case: "requestTxn"; value: TxnRequest }
+    | undefined;
 }
 
 export interface ResponseOp {
-  responseRange: RangeResponse | undefined;
-  responsePut: PutResponse | undefined;
-  responseDeleteRange: DeleteRangeResponse | undefined;
-  responseTxn: TxnResponse | undefined;
+  response:
+    | { $case: "responseRange"; value: RangeResponse }
+    | { $case: "responsePut"; value: PutResponse }
+    | { $case: "responseDeleteRange"; value: DeleteRangeResponse }
+    | { $case: "responseTxn"; value: TxnResponse }
+    | undefined;
 }
 
 export interface Compare {
   result: Compare_CompareResult;
   target: Compare_CompareTarget;
   key: Uint8Array;
-  version: bigint;
-  createRevision: bigint;
-  modRevision: bigint;
-  value: Uint8Array;
-  lease: bigint;
+  targetUnion:
+    | { $case: "version"; value: bigint }
+    | { $case: "createRevision"; value: bigint }
+    | { $case: "modRevision"; value: bigint }
+    | { $case: "value"; value: Uint8Array }
+    | { $case: "lease"; value: bigint }
+    | undefined;
   rangeEnd: Uint8Array;
 }
 
@@ -186,9 +192,11 @@ export interface SnapshotResponse {
 }
 
 export interface WatchRequest {
-  createRequest: WatchCreateRequest | undefined;
-  cancelRequest: WatchCancelRequest | undefined;
-  progressRequest: WatchProgressRequest | undefined;
+  requestUnion:
+    | { $case: "createRequest"; value: WatchCreateRequest }
+    | { $case: "cancelRequest"; value: WatchCancelRequest }
+    | { $case: "progressRequest"; value: WatchProgressRequest }
+    | undefined;
 }
 
 export interface WatchCreateRequest {
@@ -1442,22 +1450,24 @@ export const DeleteRangeResponse: MessageFns<DeleteRangeResponse> = {
 };
 
 function createBaseRequestOp(): RequestOp {
-  return { requestRange: undefined, requestPut: undefined, requestDeleteRange: undefined, requestTxn: undefined };
+  return { request: undefined };
 }
 
 export const RequestOp: MessageFns<RequestOp> = {
   encode(message: RequestOp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.requestRange !== undefined) {
-      RangeRequest.encode(message.requestRange, writer.uint32(10).fork()).join();
-    }
-    if (message.requestPut !== undefined) {
-      PutRequest.encode(message.requestPut, writer.uint32(18).fork()).join();
-    }
-    if (message.requestDeleteRange !== undefined) {
-      DeleteRangeRequest.encode(message.requestDeleteRange, writer.uint32(26).fork()).join();
-    }
-    if (message.requestTxn !== undefined) {
-      TxnRequest.encode(message.requestTxn, writer.uint32(34).fork()).join();
+    switch (message.request?.$case) {
+      case "requestRange":
+        RangeRequest.encode(message.request.value, writer.uint32(10).fork()).join();
+        break;
+      case "requestPut":
+        PutRequest.encode(message.request.value, writer.uint32(18).fork()).join();
+        break;
+      case "requestDeleteRange":
+        DeleteRangeRequest.encode(message.request.value, writer.uint32(26).fork()).join();
+        break;
+      case "requestTxn":
+        TxnRequest.encode(message.request.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1480,7 +1490,7 @@ export const RequestOp: MessageFns<RequestOp> = {
               break;
             }
 
-            message.requestRange = RangeRequest.decode(reader, reader.uint32());
+            message.request = { $case: "requestRange", value: RangeRequest.decode(reader, reader.uint32()) };
             continue;
           }
           case 2: {
@@ -1488,7 +1498,7 @@ export const RequestOp: MessageFns<RequestOp> = {
               break;
             }
 
-            message.requestPut = PutRequest.decode(reader, reader.uint32());
+            message.request = { $case: "requestPut", value: PutRequest.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -1496,7 +1506,10 @@ export const RequestOp: MessageFns<RequestOp> = {
               break;
             }
 
-            message.requestDeleteRange = DeleteRangeRequest.decode(reader, reader.uint32());
+            message.request = {
+              $case: "requestDeleteRange",
+              value: DeleteRangeRequest.decode(reader, reader.uint32()),
+            };
             continue;
           }
           case 4: {
@@ -1504,7 +1517,7 @@ export const RequestOp: MessageFns<RequestOp> = {
               break;
             }
 
-            message.requestTxn = TxnRequest.decode(reader, reader.uint32());
+            message.request = { $case: "requestTxn", value: TxnRequest.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1524,39 +1537,58 @@ export const RequestOp: MessageFns<RequestOp> = {
   },
   fromPartial(object: DeepPartial<RequestOp>): RequestOp {
     const message = createBaseRequestOp();
-    message.requestRange = (object.requestRange !== undefined && object.requestRange !== null)
-      ? RangeRequest.fromPartial(object.requestRange)
-      : undefined;
-    message.requestPut = (object.requestPut !== undefined && object.requestPut !== null)
-      ? PutRequest.fromPartial(object.requestPut)
-      : undefined;
-    message.requestDeleteRange = (object.requestDeleteRange !== undefined && object.requestDeleteRange !== null)
-      ? DeleteRangeRequest.fromPartial(object.requestDeleteRange)
-      : undefined;
-    message.requestTxn = (object.requestTxn !== undefined && object.requestTxn !== null)
-      ? TxnRequest.fromPartial(object.requestTxn)
-      : undefined;
+    switch (object.request?.$case) {
+      case "requestRange": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "requestRange", value: RangeRequest.fromPartial(object.request.value) };
+        }
+        break;
+      }
+      case "requestPut": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "requestPut", value: PutRequest.fromPartial(object.request.value) };
+        }
+        break;
+      }
+      case "requestDeleteRange": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = {
+            $case: "requestDeleteRange",
+            value: DeleteRangeRequest.fromPartial(object.request.value),
+          };
+        }
+        break;
+      }
+      case "requestTxn": {
+        if (object.request?.value !== undefined && object.request?.value !== null) {
+          message.request = { $case: "requestTxn", value: TxnRequest.fromPartial(object.request.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
 
 function createBaseResponseOp(): ResponseOp {
-  return { responseRange: undefined, responsePut: undefined, responseDeleteRange: undefined, responseTxn: undefined };
+  return { response: undefined };
 }
 
 export const ResponseOp: MessageFns<ResponseOp> = {
   encode(message: ResponseOp, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.responseRange !== undefined) {
-      RangeResponse.encode(message.responseRange, writer.uint32(10).fork()).join();
-    }
-    if (message.responsePut !== undefined) {
-      PutResponse.encode(message.responsePut, writer.uint32(18).fork()).join();
-    }
-    if (message.responseDeleteRange !== undefined) {
-      DeleteRangeResponse.encode(message.responseDeleteRange, writer.uint32(26).fork()).join();
-    }
-    if (message.responseTxn !== undefined) {
-      TxnResponse.encode(message.responseTxn, writer.uint32(34).fork()).join();
+    switch (message.response?.$case) {
+      case "responseRange":
+        RangeResponse.encode(message.response.value, writer.uint32(10).fork()).join();
+        break;
+      case "responsePut":
+        PutResponse.encode(message.response.value, writer.uint32(18).fork()).join();
+        break;
+      case "responseDeleteRange":
+        DeleteRangeResponse.encode(message.response.value, writer.uint32(26).fork()).join();
+        break;
+      case "responseTxn":
+        TxnResponse.encode(message.response.value, writer.uint32(34).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1579,7 +1611,7 @@ export const ResponseOp: MessageFns<ResponseOp> = {
               break;
             }
 
-            message.responseRange = RangeResponse.decode(reader, reader.uint32());
+            message.response = { $case: "responseRange", value: RangeResponse.decode(reader, reader.uint32()) };
             continue;
           }
           case 2: {
@@ -1587,7 +1619,7 @@ export const ResponseOp: MessageFns<ResponseOp> = {
               break;
             }
 
-            message.responsePut = PutResponse.decode(reader, reader.uint32());
+            message.response = { $case: "responsePut", value: PutResponse.decode(reader, reader.uint32()) };
             continue;
           }
           case 3: {
@@ -1595,7 +1627,10 @@ export const ResponseOp: MessageFns<ResponseOp> = {
               break;
             }
 
-            message.responseDeleteRange = DeleteRangeResponse.decode(reader, reader.uint32());
+            message.response = {
+              $case: "responseDeleteRange",
+              value: DeleteRangeResponse.decode(reader, reader.uint32()),
+            };
             continue;
           }
           case 4: {
@@ -1603,7 +1638,7 @@ export const ResponseOp: MessageFns<ResponseOp> = {
               break;
             }
 
-            message.responseTxn = TxnResponse.decode(reader, reader.uint32());
+            message.response = { $case: "responseTxn", value: TxnResponse.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1623,34 +1658,41 @@ export const ResponseOp: MessageFns<ResponseOp> = {
   },
   fromPartial(object: DeepPartial<ResponseOp>): ResponseOp {
     const message = createBaseResponseOp();
-    message.responseRange = (object.responseRange !== undefined && object.responseRange !== null)
-      ? RangeResponse.fromPartial(object.responseRange)
-      : undefined;
-    message.responsePut = (object.responsePut !== undefined && object.responsePut !== null)
-      ? PutResponse.fromPartial(object.responsePut)
-      : undefined;
-    message.responseDeleteRange = (object.responseDeleteRange !== undefined && object.responseDeleteRange !== null)
-      ? DeleteRangeResponse.fromPartial(object.responseDeleteRange)
-      : undefined;
-    message.responseTxn = (object.responseTxn !== undefined && object.responseTxn !== null)
-      ? TxnResponse.fromPartial(object.responseTxn)
-      : undefined;
+    switch (object.response?.$case) {
+      case "responseRange": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "responseRange", value: RangeResponse.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "responsePut": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "responsePut", value: PutResponse.fromPartial(object.response.value) };
+        }
+        break;
+      }
+      case "responseDeleteRange": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = {
+            $case: "responseDeleteRange",
+            value: DeleteRangeResponse.fromPartial(object.response.value),
+          };
+        }
+        break;
+      }
+      case "responseTxn": {
+        if (object.response?.value !== undefined && object.response?.value !== null) {
+          message.response = { $case: "responseTxn", value: TxnResponse.fromPartial(object.response.value) };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
 
 function createBaseCompare(): Compare {
-  return {
-    result: 0,
-    target: 0,
-    key: new Uint8Array(0),
-    version: 0n,
-    createRevision: 0n,
-    modRevision: 0n,
-    value: new Uint8Array(0),
-    lease: 0n,
-    rangeEnd: new Uint8Array(0),
-  };
+  return { result: 0, target: 0, key: new Uint8Array(0), targetUnion: undefined, rangeEnd: new Uint8Array(0) };
 }
 
 export const Compare: MessageFns<Compare> = {
@@ -1664,32 +1706,34 @@ export const Compare: MessageFns<Compare> = {
     if (message.key.length !== 0) {
       writer.uint32(26).bytes(message.key);
     }
-    if (message.version !== 0n) {
-      if (BigInt.asIntN(64, message.version) !== message.version) {
-        throw new globalThis.Error("value provided for field message.version of type int64 too large");
-      }
-      writer.uint32(32).int64(message.version);
-    }
-    if (message.createRevision !== 0n) {
-      if (BigInt.asIntN(64, message.createRevision) !== message.createRevision) {
-        throw new globalThis.Error("value provided for field message.createRevision of type int64 too large");
-      }
-      writer.uint32(40).int64(message.createRevision);
-    }
-    if (message.modRevision !== 0n) {
-      if (BigInt.asIntN(64, message.modRevision) !== message.modRevision) {
-        throw new globalThis.Error("value provided for field message.modRevision of type int64 too large");
-      }
-      writer.uint32(48).int64(message.modRevision);
-    }
-    if (message.value.length !== 0) {
-      writer.uint32(58).bytes(message.value);
-    }
-    if (message.lease !== 0n) {
-      if (BigInt.asIntN(64, message.lease) !== message.lease) {
-        throw new globalThis.Error("value provided for field message.lease of type int64 too large");
-      }
-      writer.uint32(64).int64(message.lease);
+    switch (message.targetUnion?.$case) {
+      case "version":
+        if (BigInt.asIntN(64, message.targetUnion.value) !== message.targetUnion.value) {
+          throw new globalThis.Error("value provided for field message.targetUnion.value of type int64 too large");
+        }
+        writer.uint32(32).int64(message.targetUnion.value);
+        break;
+      case "createRevision":
+        if (BigInt.asIntN(64, message.targetUnion.value) !== message.targetUnion.value) {
+          throw new globalThis.Error("value provided for field message.targetUnion.value of type int64 too large");
+        }
+        writer.uint32(40).int64(message.targetUnion.value);
+        break;
+      case "modRevision":
+        if (BigInt.asIntN(64, message.targetUnion.value) !== message.targetUnion.value) {
+          throw new globalThis.Error("value provided for field message.targetUnion.value of type int64 too large");
+        }
+        writer.uint32(48).int64(message.targetUnion.value);
+        break;
+      case "value":
+        writer.uint32(58).bytes(message.targetUnion.value);
+        break;
+      case "lease":
+        if (BigInt.asIntN(64, message.targetUnion.value) !== message.targetUnion.value) {
+          throw new globalThis.Error("value provided for field message.targetUnion.value of type int64 too large");
+        }
+        writer.uint32(64).int64(message.targetUnion.value);
+        break;
     }
     if (message.rangeEnd.length !== 0) {
       writer.uint32(514).bytes(message.rangeEnd);
@@ -1739,7 +1783,7 @@ export const Compare: MessageFns<Compare> = {
               break;
             }
 
-            message.version = reader.int64() as bigint;
+            message.targetUnion = { $case: "version", value: reader.int64() as bigint };
             continue;
           }
           case 5: {
@@ -1747,7 +1791,7 @@ export const Compare: MessageFns<Compare> = {
               break;
             }
 
-            message.createRevision = reader.int64() as bigint;
+            message.targetUnion = { $case: "createRevision", value: reader.int64() as bigint };
             continue;
           }
           case 6: {
@@ -1755,7 +1799,7 @@ export const Compare: MessageFns<Compare> = {
               break;
             }
 
-            message.modRevision = reader.int64() as bigint;
+            message.targetUnion = { $case: "modRevision", value: reader.int64() as bigint };
             continue;
           }
           case 7: {
@@ -1763,7 +1807,7 @@ export const Compare: MessageFns<Compare> = {
               break;
             }
 
-            message.value = reader.bytes();
+            message.targetUnion = { $case: "value", value: reader.bytes() };
             continue;
           }
           case 8: {
@@ -1771,7 +1815,7 @@ export const Compare: MessageFns<Compare> = {
               break;
             }
 
-            message.lease = reader.int64() as bigint;
+            message.targetUnion = { $case: "lease", value: reader.int64() as bigint };
             continue;
           }
           case 64: {
@@ -1802,15 +1846,38 @@ export const Compare: MessageFns<Compare> = {
     message.result = object.result ?? 0;
     message.target = object.target ?? 0;
     message.key = object.key ?? new Uint8Array(0);
-    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
-    message.createRevision = (object.createRevision !== undefined && object.createRevision !== null)
-      ? BigInt(object.createRevision)
-      : 0n;
-    message.modRevision = (object.modRevision !== undefined && object.modRevision !== null)
-      ? BigInt(object.modRevision)
-      : 0n;
-    message.value = object.value ?? new Uint8Array(0);
-    message.lease = (object.lease !== undefined && object.lease !== null) ? BigInt(object.lease) : 0n;
+    switch (object.targetUnion?.$case) {
+      case "version": {
+        if (object.targetUnion?.value !== undefined && object.targetUnion?.value !== null) {
+          message.targetUnion = { $case: "version", value: BigInt(object.targetUnion.value) };
+        }
+        break;
+      }
+      case "createRevision": {
+        if (object.targetUnion?.value !== undefined && object.targetUnion?.value !== null) {
+          message.targetUnion = { $case: "createRevision", value: BigInt(object.targetUnion.value) };
+        }
+        break;
+      }
+      case "modRevision": {
+        if (object.targetUnion?.value !== undefined && object.targetUnion?.value !== null) {
+          message.targetUnion = { $case: "modRevision", value: BigInt(object.targetUnion.value) };
+        }
+        break;
+      }
+      case "value": {
+        if (object.targetUnion?.value !== undefined && object.targetUnion?.value !== null) {
+          message.targetUnion = { $case: "value", value: object.targetUnion.value };
+        }
+        break;
+      }
+      case "lease": {
+        if (object.targetUnion?.value !== undefined && object.targetUnion?.value !== null) {
+          message.targetUnion = { $case: "lease", value: BigInt(object.targetUnion.value) };
+        }
+        break;
+      }
+    }
     message.rangeEnd = object.rangeEnd ?? new Uint8Array(0);
     return message;
   },
@@ -2432,19 +2499,21 @@ export const SnapshotResponse: MessageFns<SnapshotResponse> = {
 };
 
 function createBaseWatchRequest(): WatchRequest {
-  return { createRequest: undefined, cancelRequest: undefined, progressRequest: undefined };
+  return { requestUnion: undefined };
 }
 
 export const WatchRequest: MessageFns<WatchRequest> = {
   encode(message: WatchRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.createRequest !== undefined) {
-      WatchCreateRequest.encode(message.createRequest, writer.uint32(10).fork()).join();
-    }
-    if (message.cancelRequest !== undefined) {
-      WatchCancelRequest.encode(message.cancelRequest, writer.uint32(18).fork()).join();
-    }
-    if (message.progressRequest !== undefined) {
-      WatchProgressRequest.encode(message.progressRequest, writer.uint32(26).fork()).join();
+    switch (message.requestUnion?.$case) {
+      case "createRequest":
+        WatchCreateRequest.encode(message.requestUnion.value, writer.uint32(10).fork()).join();
+        break;
+      case "cancelRequest":
+        WatchCancelRequest.encode(message.requestUnion.value, writer.uint32(18).fork()).join();
+        break;
+      case "progressRequest":
+        WatchProgressRequest.encode(message.requestUnion.value, writer.uint32(26).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2467,7 +2536,10 @@ export const WatchRequest: MessageFns<WatchRequest> = {
               break;
             }
 
-            message.createRequest = WatchCreateRequest.decode(reader, reader.uint32());
+            message.requestUnion = {
+              $case: "createRequest",
+              value: WatchCreateRequest.decode(reader, reader.uint32()),
+            };
             continue;
           }
           case 2: {
@@ -2475,7 +2547,10 @@ export const WatchRequest: MessageFns<WatchRequest> = {
               break;
             }
 
-            message.cancelRequest = WatchCancelRequest.decode(reader, reader.uint32());
+            message.requestUnion = {
+              $case: "cancelRequest",
+              value: WatchCancelRequest.decode(reader, reader.uint32()),
+            };
             continue;
           }
           case 3: {
@@ -2483,7 +2558,10 @@ export const WatchRequest: MessageFns<WatchRequest> = {
               break;
             }
 
-            message.progressRequest = WatchProgressRequest.decode(reader, reader.uint32());
+            message.requestUnion = {
+              $case: "progressRequest",
+              value: WatchProgressRequest.decode(reader, reader.uint32()),
+            };
             continue;
           }
         }
@@ -2503,15 +2581,35 @@ export const WatchRequest: MessageFns<WatchRequest> = {
   },
   fromPartial(object: DeepPartial<WatchRequest>): WatchRequest {
     const message = createBaseWatchRequest();
-    message.createRequest = (object.createRequest !== undefined && object.createRequest !== null)
-      ? WatchCreateRequest.fromPartial(object.createRequest)
-      : undefined;
-    message.cancelRequest = (object.cancelRequest !== undefined && object.cancelRequest !== null)
-      ? WatchCancelRequest.fromPartial(object.cancelRequest)
-      : undefined;
-    message.progressRequest = (object.progressRequest !== undefined && object.progressRequest !== null)
-      ? WatchProgressRequest.fromPartial(object.progressRequest)
-      : undefined;
+    switch (object.requestUnion?.$case) {
+      case "createRequest": {
+        if (object.requestUnion?.value !== undefined && object.requestUnion?.value !== null) {
+          message.requestUnion = {
+            $case: "createRequest",
+            value: WatchCreateRequest.fromPartial(object.requestUnion.value),
+          };
+        }
+        break;
+      }
+      case "cancelRequest": {
+        if (object.requestUnion?.value !== undefined && object.requestUnion?.value !== null) {
+          message.requestUnion = {
+            $case: "cancelRequest",
+            value: WatchCancelRequest.fromPartial(object.requestUnion.value),
+          };
+        }
+        break;
+      }
+      case "progressRequest": {
+        if (object.requestUnion?.value !== undefined && object.requestUnion?.value !== null) {
+          message.requestUnion = {
+            $case: "progressRequest",
+            value: WatchProgressRequest.fromPartial(object.requestUnion.value),
+          };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
