@@ -1,23 +1,18 @@
 /**
  * From a data directory to a member that could go on where it stopped: opens the store and the log, founds them
  * where there are none, and reconciles the two.
- *
- * The store's applied mark is a snapshot like any other: what it holds was committed, whatever the log says. A
- * crash between the installation of a received image and the log's note of it leaves the store ahead of the log;
- * the log then begins anew at the mark.
  */
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Index } from "../base/brand.js";
-import { DamageError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import { foundingLog } from "../member/bootstrap.js";
 import type { ReplicatedState } from "../member/core/replicated-state.js";
-import type { RaftLog, RecoveredLog } from "../ports/raft-log.js";
+import { reconcile } from "../member/reconcile.js";
+import type { RaftLog } from "../ports/raft-log.js";
 import type { RevisionStore } from "../ports/revision-store.js";
-import { MemoryLog } from "../raft/log-store.js";
-import type { Entry, HardState } from "../raft/types.js";
+import type { MemoryLog } from "../raft/log-store.js";
 import { openRevisionStore } from "../storage/leveldb/open-revision-store.js";
 import { createWal, type OpenedWal, openWal, walExists } from "../storage/wal/open.js";
 import type { WalDeps } from "../storage/wal/wal.js";
@@ -52,7 +47,9 @@ export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Pr
     const { recovered, log } = await openOrFoundLog(config, store, deps);
     try {
       const state = await deps.restore(store);
-      const memoryLog = await reconcile(recovered, log, state);
+      const { confState } = state;
+      const { memoryLog, append } = reconcile(recovered, { applied: store.durableApplied, confState });
+      if (append !== undefined) await log.append([append], { mustSync: true });
       const identity = decodeIdentity(recovered.metadata);
       return { identity, store, state, log, memoryLog, durableIndex: memoryLog.lastIndex() };
     } catch (error) {
@@ -113,45 +110,4 @@ async function foundLog(
   const founding = foundingLog(founders);
   await log.append([founding], { mustSync: true });
   return { log, recovered: { ...recovered, entries: founding.entries, hardState: founding.hardState! } };
-}
-
-async function reconcile(recovered: RecoveredLog, log: RaftLog, state: ReplicatedState): Promise<MemoryLog> {
-  const applied = state.deps.records.durableApplied;
-  if (recovered.mark.index > applied.index) {
-    throw new DamageError(
-      `the store holds the log up to index ${applied.index} only, but the log was cut at ${recovered.mark.index}: ` +
-        "the store has lost what was durable; remove this member and let it join again with an empty data directory",
-    );
-  }
-  const memoryLog = new MemoryLog();
-  const lastIndex = recovered.entries.at(-1)?.index ?? recovered.mark.index;
-  const hardState = atLeast(recovered.hardState, applied.index, applied.term);
-  const storeLeads = applied.index > lastIndex || termAt(recovered, applied.index) !== applied.term;
-  if (storeLeads) {
-    const mark = { ...applied, confState: state.confState };
-    await log.append([{ entries: [], hardState, mark }], { mustSync: true });
-    memoryLog.applySnapshot({ data: new Uint8Array(0), metadata: mark });
-  } else {
-    const { index, term } = recovered.mark;
-    // The configuration of the store is that of its applied index, from where raft goes on.
-    memoryLog.applySnapshot({
-      data: new Uint8Array(0),
-      metadata: { index, term, confState: state.confState },
-    });
-    memoryLog.append(recovered.entries as Entry[]);
-  }
-  memoryLog.setHardState(hardState);
-  return memoryLog;
-}
-
-/** What was applied was committed, in a term that this member had seen: the log may say less after a crash. */
-function atLeast(hardState: HardState, appliedIndex: Index, appliedTerm: number): HardState {
-  const commit = Math.max(hardState.commit, appliedIndex);
-  if (hardState.term >= appliedTerm) return { ...hardState, commit };
-  return { term: appliedTerm, vote: 0n, commit };
-}
-
-function termAt(recovered: RecoveredLog, index: Index): number | undefined {
-  if (index === recovered.mark.index) return recovered.mark.term;
-  return recovered.entries[index - recovered.mark.index - 1]?.term;
 }
