@@ -1,6 +1,6 @@
 /** Requests of the KV service from what a caller writes; used alone and as parts of a transaction. */
 import {
-  Compare,
+  type Compare,
   Compare_CompareResult,
   Compare_CompareTarget,
   type DeleteRangeRequest,
@@ -8,7 +8,7 @@ import {
   type RangeRequest,
   RangeRequest_SortOrder,
   RangeRequest_SortTarget,
-  RequestOp,
+  type RequestOp,
 } from "../gen/etcdserver.js";
 import { type BytesLike, type IntegerLike, type RangeOptions, toBytes, toKeyRange } from "./bytes.js";
 
@@ -95,17 +95,17 @@ export function deleteRequest(key: BytesLike, options: DeleteOptions): DeleteRan
 
 /** A read, as one operation of a transaction; it sees the writes before it in the same branch. */
 export function get(key: BytesLike, options: GetOptions = {}): RequestOp {
-  return RequestOp.create({ requestRange: rangeRequest(key, options) });
+  return { request: { $case: "requestRange", value: rangeRequest(key, options) } };
 }
 
 /** A write, as one operation of a transaction. A branch may put a key only once. */
 export function put(key: BytesLike, value: BytesLike, options: PutOptions = {}): RequestOp {
-  return RequestOp.create({ requestPut: putRequest(key, value, options) });
+  return { request: { $case: "requestPut", value: putRequest(key, value, options) } };
 }
 
 /** A deletion, as one operation of a transaction. */
 export function del(key: BytesLike, options: DeleteOptions = {}): RequestOp {
-  return RequestOp.create({ requestDeleteRange: deleteRequest(key, options) });
+  return { request: { $case: "requestDeleteRange", value: deleteRequest(key, options) } };
 }
 
 export type CompareOperator = "=" | "!=" | ">" | "<";
@@ -144,18 +144,22 @@ export function compare(
 ): Compare {
   const base = { ...toKeyRange(key, options), result: compareResults[operator] };
   if (target === "value") {
-    const value = toBytes(expected as BytesLike);
-    return Compare.create({ ...base, target: Compare_CompareTarget.VALUE, value });
+    const targetUnion = { $case: "value" as const, value: toBytes(expected as BytesLike) };
+    return { ...base, target: Compare_CompareTarget.VALUE, targetUnion };
   }
-  const expectedBig = BigInt(expected as IntegerLike);
+  const value = BigInt(expected as IntegerLike);
   switch (target) {
     case "version":
-      return Compare.create({ ...base, target: Compare_CompareTarget.VERSION, version: expectedBig });
+      return { ...base, target: Compare_CompareTarget.VERSION, targetUnion: { $case: "version", value } };
     case "create":
-      return Compare.create({ ...base, target: Compare_CompareTarget.CREATE, createRevision: expectedBig });
+      return {
+        ...base,
+        target: Compare_CompareTarget.CREATE,
+        targetUnion: { $case: "createRevision", value },
+      };
     case "mod":
-      return Compare.create({ ...base, target: Compare_CompareTarget.MOD, modRevision: expectedBig });
+      return { ...base, target: Compare_CompareTarget.MOD, targetUnion: { $case: "modRevision", value } };
     case "lease":
-      return Compare.create({ ...base, target: Compare_CompareTarget.LEASE, lease: expectedBig });
+      return { ...base, target: Compare_CompareTarget.LEASE, targetUnion: { $case: "lease", value } };
   }
 }

@@ -1,5 +1,5 @@
 /** A transaction, written as a sentence: if these hold then do this else that, and commit. */
-import { type Compare, RequestOp, type TxnRequest, type TxnResponse } from "../gen/etcdserver.js";
+import type { Compare, RequestOp, TxnRequest, TxnResponse } from "../gen/etcdserver.js";
 import type { CallOptions } from "./options.js";
 
 /** Sends a finished transaction; a `Kv` gives it. */
@@ -42,7 +42,7 @@ export class TxnBuilder {
 
   /** This transaction as an operation of another one. */
   asOperation(): RequestOp {
-    return RequestOp.create({ requestTxn: this.request() });
+    return { request: { $case: "requestTxn", value: this.request() } };
   }
 
   /**

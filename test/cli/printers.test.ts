@@ -100,10 +100,15 @@ test("txn: every kind of answer, also a nested one in json", async () => {
     header,
     succeeded: true,
     responses: [
-      { responsePut: { header: { revision: 9n } } },
-      { responseRange: { kvs: [kv], count: 1n } },
-      { responseDeleteRange: { deleted: 1n, prevKvs: [kv] } },
-      { responseTxn: { responses: [{ responsePut: {} }] } },
+      { response: { $case: "responsePut", value: { header: { revision: 9n } } } },
+      { response: { $case: "responseRange", value: { kvs: [kv], count: 1n } } },
+      { response: { $case: "responseDeleteRange", value: { deleted: 1n, prevKvs: [kv] } } },
+      {
+        response: {
+          $case: "responseTxn",
+          value: { responses: [{ response: { $case: "responsePut", value: {} } }] },
+        },
+      },
     ],
   });
   expect(await print("json", { kind: "txn", response })).toBe(

@@ -34,21 +34,18 @@ describe("conditions", () => {
     ["mod( `k`) = `3`", Compare_CompareTarget.MOD, Compare_CompareResult.EQUAL, "modRevision"],
   ] as const)("%s", (line, target, result, field) => {
     const condition = parseCompare(line);
-    expect([condition.target, condition.result, condition[field], latin1(condition.key)]).toEqual([
+    expect([condition.target, condition.result, condition.targetUnion, latin1(condition.key)]).toEqual([
       target,
       result,
-      3n,
+      { $case: field, value: 3n },
       "k",
     ]);
   });
 
   test("a value is bytes, with Go's escapes", () => {
     const condition = parseCompare('val("\\xffk") = "a \\"b\\" \\x00"');
-    expect([condition.target, latin1(condition.key), latin1(condition.value)]).toEqual([
-      Compare_CompareTarget.VALUE,
-      "\xffk",
-      'a "b" \0',
-    ]);
+    expect([condition.target, latin1(condition.key)]).toEqual([Compare_CompareTarget.VALUE, "\xffk"]);
+    expect(condition.targetUnion).toEqual({ $case: "value", value: Buffer.from('a "b" \0', "latin1") });
   });
 
   // The texts are etcdctl's, except for the unknown operator and lease, where it panics.

@@ -4,7 +4,7 @@ import { limits } from "../../src/base/limits.js";
 import { compare, del, get, put, type RequestOp } from "../../src/client/index.js";
 import { TxnBuilder } from "../../src/client/txn.js";
 import { encodeTxnRequest } from "../../src/client/txn-codec.js";
-import { RequestOp as RequestOpCodec, TxnRequest } from "../../src/gen/etcdserver.js";
+import { TxnRequest } from "../../src/gen/etcdserver.js";
 
 const neverSent = () => Promise.reject(new Error("not sent in this test"));
 
@@ -33,7 +33,7 @@ test("other transactions are encoded as the generated codec encodes them", () =>
   });
   fc.assert(
     fc.property(request, request, (outer, inner) => {
-      const nested: RequestOp = RequestOpCodec.create({ requestTxn: TxnRequest.create(inner) });
+      const nested: RequestOp = { request: { $case: "requestTxn", value: TxnRequest.create(inner) } };
       const whole = TxnRequest.create({ ...outer, success: [...outer.success, nested] });
       expect([...encodeTxnRequest(whole)]).toEqual([...TxnRequest.encode(whole).finish()]);
     }),
@@ -46,8 +46,9 @@ test("transactions that nest without end are refused, not recursed into", () => 
   for (let depth = 0; depth <= limits.txnDepthMax; depth++) {
     builder = new TxnBuilder(neverSent).then(builder.asOperation());
   }
-  const { requestTxn } = builder.asOperation();
-  expect(() => encodeTxnRequest(requestTxn!)).toThrow(`nest deeper than ${limits.txnDepthMax}`);
+  const { request } = builder.asOperation();
+  const nested = request?.$case === "requestTxn" ? request.value : expect.unreachable();
+  expect(() => encodeTxnRequest(nested)).toThrow(`nest deeper than ${limits.txnDepthMax}`);
 });
 
 test("awaiting a builder instead of committing it fails with a hint, and does not hang", async () => {

@@ -90,86 +90,62 @@ describe("requests are read as the generated codec writes them", () => {
     );
   });
 
-  const emptyOp = {
-    requestRange: undefined,
-    requestPut: undefined,
-    requestDeleteRange: undefined,
-    requestTxn: undefined,
-  };
+  const op = (request: gen.RequestOp["request"]): gen.RequestOp => ({ request });
 
   test("transactions with every kind of operation and of compare", () => {
     fc.assert(
-      fc.property(
-        genRange,
-        genPut,
-        genDelete,
-        bytes,
-        int64,
-        (requestRange, requestPut, requestDeleteRange, key, n) => {
-          const zero = {
-            version: 0n,
-            createRevision: 0n,
-            modRevision: 0n,
-            lease: 0n,
-            value: new Uint8Array(0),
-          };
-          const base = { ...zero, result: 1, key, rangeEnd: key };
-          const nested: gen.TxnRequest = { compare: [], success: [{ ...emptyOp, requestPut }], failure: [] };
-          const request: gen.TxnRequest = {
-            compare: [
-              { ...base, target: 0, version: n },
-              { ...base, target: 1, createRevision: n },
-              { ...base, target: 2, modRevision: n },
-              { ...base, target: 3, value: key },
-              { ...base, target: 4, lease: n },
-            ],
-            success: [
-              { ...emptyOp, requestRange },
-              { ...emptyOp, requestPut },
-              { ...emptyOp, requestTxn: nested },
-            ],
-            failure: [{ ...emptyOp, requestDeleteRange }, emptyOp],
-          };
-          const decoded = codec.decodeTxnRequest(gen.TxnRequest.encode(request).finish());
-          expect(decoded.compares.map(({ operand }) => [operand?.kind, Number(operand?.value)])).toEqual(
-            [
-              ["version", n],
-              ["create", n],
-              ["mod", n],
-              ["value", key],
-              ["lease", n],
-            ].map(([kind, value]) =>
-              Number(value) === 0 && kind !== "value"
-                ? [undefined, Number.NaN]
-                : kind === "value" && key.length === 0
-                  ? [undefined, Number.NaN]
-                  : [kind, Number(value)],
-            ),
-          );
-          expect(decoded.compares.every((compare) => compare.result === 1)).toBe(true);
-          expect(decoded.compares.map(({ target }) => target)).toEqual([0, 1, 2, 3, 4]);
-          expect(decoded.compares.map(({ rangeEnd }) => plain(rangeEnd))).toEqual(Array(5).fill(plain(key)));
-          const rangeWire = gen.RangeRequest.encode(requestRange).finish();
-          const putWire = gen.PutRequest.encode(requestPut).finish();
-          expect(decoded.success).toEqual([
-            { kind: "range", request: codec.decodeRangeRequest(rangeWire) },
-            { kind: "put", request: codec.decodePutRequest(putWire) },
-            {
-              kind: "txn",
-              request: {
-                compares: [],
-                success: [{ kind: "put", request: codec.decodePutRequest(putWire) }],
-                failure: [],
-              },
+      fc.property(genRange, genPut, genDelete, bytes, int64, (range, put, deleteRange, key, n) => {
+        const base = { result: 1, key, rangeEnd: key };
+        const putOp = op({ $case: "requestPut", value: put });
+        const nested: gen.TxnRequest = { compare: [], success: [putOp], failure: [] };
+        const request: gen.TxnRequest = {
+          compare: [
+            { ...base, target: 0, targetUnion: { $case: "version", value: n } },
+            { ...base, target: 1, targetUnion: { $case: "createRevision", value: n } },
+            { ...base, target: 2, targetUnion: { $case: "modRevision", value: n } },
+            { ...base, target: 3, targetUnion: { $case: "value", value: key } },
+            { ...base, target: 4, targetUnion: { $case: "lease", value: n } },
+          ],
+          success: [
+            op({ $case: "requestRange", value: range }),
+            putOp,
+            op({ $case: "requestTxn", value: nested }),
+          ],
+          failure: [op({ $case: "requestDeleteRange", value: deleteRange }), op(undefined)],
+        };
+        const decoded = codec.decodeTxnRequest(gen.TxnRequest.encode(request).finish());
+        expect(decoded.compares.map(({ operand }) => [operand?.kind, Number(operand?.value)])).toEqual(
+          [
+            ["version", n],
+            ["create", n],
+            ["mod", n],
+            ["value", key],
+            ["lease", n],
+          ].map(([kind, value]) => [kind, Number(value)]),
+        );
+        expect(decoded.compares.every((compare) => compare.result === 1)).toBe(true);
+        expect(decoded.compares.map(({ target }) => target)).toEqual([0, 1, 2, 3, 4]);
+        expect(decoded.compares.map(({ rangeEnd }) => plain(rangeEnd))).toEqual(Array(5).fill(plain(key)));
+        const rangeWire = gen.RangeRequest.encode(range).finish();
+        const putWire = gen.PutRequest.encode(put).finish();
+        expect(decoded.success).toEqual([
+          { kind: "range", request: codec.decodeRangeRequest(rangeWire) },
+          { kind: "put", request: codec.decodePutRequest(putWire) },
+          {
+            kind: "txn",
+            request: {
+              compares: [],
+              success: [{ kind: "put", request: codec.decodePutRequest(putWire) }],
+              failure: [],
             },
-          ]);
-          const deleteWire = gen.DeleteRangeRequest.encode(requestDeleteRange).finish();
-          expect(decoded.failure).toEqual([
-            { kind: "deleteRange", request: codec.decodeDeleteRangeRequest(deleteWire) },
-            { kind: "none" },
-          ]);
-        },
-      ),
+          },
+        ]);
+        const deleteWire = gen.DeleteRangeRequest.encode(deleteRange).finish();
+        expect(decoded.failure).toEqual([
+          { kind: "deleteRange", request: codec.decodeDeleteRangeRequest(deleteWire) },
+          { kind: "none" },
+        ]);
+      }),
     );
   });
 
@@ -368,19 +344,18 @@ describe("answers are written as the generated codec writes them", () => {
     responses: result.responses.map(genResponseOp),
   });
   const genResponseOp = (op: ResponseOp): gen.ResponseOp => {
-    const response: gen.ResponseOp = {
-      responseRange: undefined,
-      responsePut: undefined,
-      responseDeleteRange: undefined,
-      responseTxn: undefined,
-    };
-    if (op.kind === "none") return response;
+    if (op.kind === "none") return { response: undefined };
     const header = innerHeader(op.kind === "txn" ? 0 : op.result.revision);
-    if (op.kind === "range") response.responseRange = genRangeResponse(header, op.result);
-    if (op.kind === "put") response.responsePut = genPutResponse(header, op.result);
-    if (op.kind === "deleteRange") response.responseDeleteRange = genDeleteResponse(header, op.result);
-    if (op.kind === "txn") response.responseTxn = genTxnResponse(header, op.result);
-    return response;
+    switch (op.kind) {
+      case "range":
+        return { response: { $case: "responseRange", value: genRangeResponse(header, op.result) } };
+      case "put":
+        return { response: { $case: "responsePut", value: genPutResponse(header, op.result) } };
+      case "deleteRange":
+        return { response: { $case: "responseDeleteRange", value: genDeleteResponse(header, op.result) } };
+      case "txn":
+        return { response: { $case: "responseTxn", value: genTxnResponse(header, op.result) } };
+    }
   };
 
   test("range, put, delete, compaction", () => {

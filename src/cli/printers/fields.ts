@@ -103,17 +103,19 @@ function txnLines(response: TxnResponse, hex: boolean): string[] {
   ];
 }
 
-function operationLines(operation: ResponseOp, hex: boolean): string[] {
-  const { responseRange, responsePut, responseDeleteRange } = operation;
-  if (responseRange !== undefined) {
-    return linesOf({ kind: "get", response: responseRange, valueOnly: false }, hex) ?? [];
+function operationLines({ response }: ResponseOp, hex: boolean): string[] {
+  switch (response?.$case) {
+    case "responseRange":
+      return linesOf({ kind: "get", response: response.value, valueOnly: false }, hex) ?? [];
+    case "responsePut":
+      return linesOf({ kind: "put", response: response.value }, hex) ?? [];
+    case "responseDeleteRange":
+      return linesOf({ kind: "del", response: response.value }, hex) ?? [];
+    case "responseTxn":
+    case undefined:
+      // The command line cannot ask for a nested transaction, so none is answered.
+      return [];
   }
-  if (responsePut !== undefined) return linesOf({ kind: "put", response: responsePut }, hex) ?? [];
-  if (responseDeleteRange !== undefined) {
-    return linesOf({ kind: "del", response: responseDeleteRange }, hex) ?? [];
-  }
-  // The command line cannot ask for a nested transaction, so none is answered.
-  return [];
 }
 
 function healthLines(item: EndpointHealth): string[] {

@@ -173,15 +173,23 @@ function txnJson(response: TxnResponse): string {
   return `{${fields.join(",")}}`;
 }
 
-function operationJson(operation: ResponseOp): string {
-  const { responseRange, responsePut, responseDeleteRange, responseTxn } = operation;
-  let inner = "";
-  if (responseRange !== undefined) inner = `"response_range":${message(responseRange, rangeShape)}`;
-  else if (responsePut !== undefined) inner = `"response_put":${message(responsePut, putShape)}`;
-  else if (responseDeleteRange !== undefined) {
-    inner = `"response_delete_range":${message(responseDeleteRange, deleteShape)}`;
-  } else if (responseTxn !== undefined) inner = `"response_txn":${txnJson(responseTxn)}`;
-  return `{"Response":{${inner}}}`;
+function operationJson({ response }: ResponseOp): string {
+  return `{"Response":{${answerJson(response)}}}`;
+}
+
+function answerJson(response: ResponseOp["response"]): string {
+  switch (response?.$case) {
+    case "responseRange":
+      return `"response_range":${message(response.value, rangeShape)}`;
+    case "responsePut":
+      return `"response_put":${message(response.value, putShape)}`;
+    case "responseDeleteRange":
+      return `"response_delete_range":${message(response.value, deleteShape)}`;
+    case "responseTxn":
+      return `"response_txn":${txnJson(response.value)}`;
+    case undefined:
+      return "";
+  }
 }
 
 /** With --hex, answers about members have their ids as text, also those that are zero. */

@@ -105,15 +105,17 @@ function txnParts(response: TxnResponse, hex: boolean): Uint8Array[] {
   return parts;
 }
 
-function operationParts(operation: ResponseOp, hex: boolean): Uint8Array[] {
-  if (operation.responseRange !== undefined) {
-    return partsOf({ kind: "get", response: operation.responseRange, valueOnly: false }, hex);
+function operationParts({ response }: ResponseOp, hex: boolean): Uint8Array[] {
+  switch (response?.$case) {
+    case "responseRange":
+      return partsOf({ kind: "get", response: response.value, valueOnly: false }, hex);
+    case "responsePut":
+      return partsOf({ kind: "put", response: response.value }, hex);
+    case "responseDeleteRange":
+      return partsOf({ kind: "del", response: response.value }, hex);
+    case "responseTxn":
+    case undefined:
+      // The command line cannot ask for a nested transaction, so none is answered.
+      return [];
   }
-  if (operation.responsePut !== undefined)
-    return partsOf({ kind: "put", response: operation.responsePut }, hex);
-  if (operation.responseDeleteRange !== undefined) {
-    return partsOf({ kind: "del", response: operation.responseDeleteRange }, hex);
-  }
-  // The command line cannot ask for a nested transaction, so none is answered.
-  return [];
 }
