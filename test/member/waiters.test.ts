@@ -1,0 +1,83 @@
+import { describe, expect, test } from "vitest";
+import { isStoreError, storeError } from "../../src/base/errors.js";
+import { LeaderWatch } from "../../src/member/leader-watch.js";
+import { requestIds } from "../../src/member/request-ids.js";
+import { WaitTable } from "../../src/member/waiters.js";
+import type { Clock } from "../../src/ports/clock.js";
+
+describe("waiting requests", () => {
+  test("those that began too long ago are told so, in order, and the others wait on", async () => {
+    const table = new WaitTable<number, string>();
+    const first = table.wait(1, 10);
+    const second = table.wait(2, 20);
+    const third = table.wait(3, 30);
+    expect(table.expire(20, () => storeError("Timeout"))).toEqual([1, 2]);
+    await expect(first).rejects.toSatisfy((error) => isStoreError(error, "Timeout"));
+    await expect(second).rejects.toSatisfy((error) => isStoreError(error, "Timeout"));
+    expect(table.resolve(3, "done")).toBe(true);
+    await expect(third).resolves.toBe("done");
+    expect(table.resolve(3, "again")).toBe(false);
+    expect(table.size).toBe(0);
+  });
+
+  test("when the member stops nobody is left waiting", async () => {
+    const table = new WaitTable<number, string>();
+    const waiting = [table.wait(1, 0), table.wait(2, 0)];
+    table.rejectAll(storeError("Stopped"));
+    for (const one of waiting) await expect(one).rejects.toSatisfy((error) => isStoreError(error, "Stopped"));
+  });
+});
+
+describe("ids of requests", () => {
+  test("a restarted member, and another member, never take an id that is still in some log", () => {
+    const before = requestIds(0x1234n, 1_000_000);
+    const ids = new Set(Array.from({ length: 1_000 }, () => before()));
+    const after = requestIds(0x1234n, 1_001_000);
+    const other = requestIds(0x1235n, 1_000_000);
+    for (let count = 0; count < 1_000; count++) {
+      ids.add(after());
+      ids.add(other());
+    }
+    expect(ids.size).toBe(3_000);
+    for (const id of ids) expect(id > 0n && id < 1n << 64n).toBe(true);
+  });
+});
+
+describe("leaders", () => {
+  function fakeClock(): { clock: Clock; fire: () => void } {
+    let due: () => void = () => {};
+    const clock: Clock = {
+      nowMs: () => 0,
+      monotonicMs: () => 0,
+      every: () => () => {},
+      after: (_delayMs, fire) => {
+        due = fire;
+        return () => {
+          due = () => {};
+        };
+      },
+    };
+    return { clock, fire: () => due() };
+  }
+
+  test("a hand-over is over when the next leader is known, or when patience is", async () => {
+    const leaders = new LeaderWatch({ leaderLossMs: 2_000 });
+    const { clock, fire } = fakeClock();
+    leaders.changed(1n, 0);
+    const reached = leaders.until((leader) => leader === 2n, { limitMs: 100, clock });
+    leaders.changed(0n, 10);
+    leaders.changed(2n, 20);
+    await expect(reached).resolves.toBe(true);
+    const missed = leaders.until((leader) => leader === 3n, { limitMs: 100, clock });
+    fire();
+    await expect(missed).resolves.toBe(false);
+  });
+
+  test("a request that began around the loss of a leader is told that this may be why it failed", () => {
+    const leaders = new LeaderWatch({ leaderLossMs: 2_000 });
+    leaders.changed(1n, 10_000);
+    expect(isStoreError(leaders.timeoutError(9_000), "TimeoutDueToLeaderFail")).toBe(true);
+    expect(isStoreError(leaders.timeoutError(7_000), "Timeout")).toBe(true);
+    expect(isStoreError(leaders.timeoutError(11_000), "Timeout")).toBe(true);
+  });
+});
