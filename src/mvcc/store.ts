@@ -161,7 +161,7 @@ export class MvccStore {
         create: tombstone ? 0 : createRevision,
         version: tombstone ? 0 : version,
       });
-      leased.restore(key, tombstone ? 0n : head.lease);
+      leased.restore(key, head.lease);
     }
   }
 

@@ -102,11 +102,11 @@ describe("a transaction", () => {
 
   test("with tens of thousands of spans and keys is checked in a moment", () => {
     const ops: RequestOp[] = [];
-    for (let number = 0; number < 20_000; number++)
+    for (let number = 0; number < 50_000; number++)
       ops.push(delOp(`d${number}`, `d${number}~`), putOp(`p${number}`));
     const start = performance.now();
     expect(refusal(() => checkTxn(txn({ success: ops }), 100_000))).toBe("accepted");
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(8_000);
   });
 
   test("is read-only, or serializable, only where every operation is", () => {

@@ -78,6 +78,22 @@ describe.each([
   });
 });
 
+test.each([
+  { order: "rising", factor: 1 },
+  { order: "falling", factor: 29_999 },
+  { order: "mixed", factor: 7_919 },
+])("after a load in $order order every older revision still counts what was loaded by then", ({ factor }) => {
+  const index = new KeyIndex({ journalEntriesMax: 2 });
+  const keyAt = (number: number): string => String((number * factor) % 30_000).padStart(5, "0");
+  for (let number = 0; number < 30_000; number++) index.put(keyAt(number), number + 2, 0);
+  for (const main of [1, 2, 500, 3_000, 10_000, 20_000, 29_000, 30_001]) {
+    expect(index.count(allKeys, main)).toBe(main - 1);
+    const loaded = Array.from({ length: main - 1 }, (_, number) => keyAt(number));
+    const expected = loaded.filter((key) => key >= "10000" && key < "20500").length;
+    expect(index.count({ start: "10000", end: "20500" }, main)).toBe(expected);
+  }
+});
+
 test("a store of which everything was deleted and compacted is empty and takes keys again", () => {
   const index = new KeyIndex({ journalEntriesMax: 10 });
   const keys = Array.from({ length: 10_000 }, (_, number) => `k${number}`);

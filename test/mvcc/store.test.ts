@@ -152,6 +152,10 @@ describe("ranges", () => {
     expect(last("\0", "\0", 2)).toEqual(["4999", "4998"]);
     expect(last("1", "2", 3)).toEqual(["1999", "1998", "1997"]);
     expect(last("4998", "\0", 3)).toEqual(["4999", "4998"]);
+    many.deleteRange(del("1990", "2000"));
+    expect(last("1", "2", 2)).toEqual(["1989", "1988"]);
+    const before = range("1", "2", { limit: 2, sortOrder: SortOrder.Descend, revision: many.revision - 1 });
+    expect(keysOf(many.range(before))).toEqual(["1999", "1998"]);
   });
 
   test("keys_only carries no value and, made from the index, no lease; sorted by value it does", () => {
