@@ -4,15 +4,10 @@
  * search path, or of the binary that QUORATE_COMPAT_ETCD names). Default: all but `etcd-3`. The etcd targets are
  * there to prove the cases themselves: an expectation that etcd does not meet is wrong.
  */
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RunningCluster, startCluster } from "../support/cluster.js";
-import {
-  etcdBinary,
-  isAtLeast,
-  type Missing,
-  ourBinary,
-  type ServerBinary,
-} from "../support/server-binary.js";
+import { etcdBinary, type Missing, ourBinary, type ServerBinary } from "../support/server-binary.js";
+import { parseServerLogLine } from "../support/server-log.js";
 
 export interface Target {
   readonly name: string;
@@ -32,6 +27,7 @@ const kinds: Readonly<Record<string, TargetKind>> = {
   "etcd-3": { memberCount: 3, find: etcdBinary },
 };
 const defaultTargets = "quorate-1,quorate-3,etcd";
+const severe: ReadonlySet<string> = new Set(["error", "dpanic", "panic", "fatal"]);
 const startTimeoutMs = 60_000;
 /** A client may have to be fetched and built first. */
 export const prepareTimeoutMs = 300_000;
@@ -75,6 +71,19 @@ export interface TargetCluster {
   readonly cluster: RunningCluster;
 }
 
+/** Whatever clients did, no member may have failed by it; and nothing that a client does concerns the peers' links. */
+function expectCleanLogs(cluster: RunningCluster): void {
+  const wrong = cluster.members.flatMap((member) =>
+    member.process.stderr.lines.filter((line) => {
+      const parsed = parseServerLogLine(line);
+      return (
+        parsed === undefined || severe.has(parsed.level) || parsed.msg.startsWith("peer became inactive")
+      );
+    }),
+  );
+  expect(wrong).toEqual([]);
+}
+
 /** Registers `define`'s tests once for each chosen target, with a cluster of its own. `titles` for what is missing. */
 export function describeTargets(titles: readonly string[], define: (cluster: TargetCluster) => void): void {
   for (const name of chosenTargets()) {
@@ -104,6 +113,8 @@ export function describeTargets(titles: readonly string[], define: (cluster: Tar
           return running();
         },
       });
+      if (binary.ours)
+        test("the members logged no error and lost no link between them", () => expectCleanLogs(running()));
     });
   }
 }
@@ -127,15 +138,4 @@ export function describeCases<Client>(
     });
     for (const [title, run] of Object.entries(cases)) test(title, () => run(client!, cluster.target));
   });
-}
-
-/** A case that asks for what etcd has only since `since`; older targets leave it out and say so in the title. */
-export function testSince(
-  target: Target,
-  since: readonly [major: number, minor: number],
-  title: string,
-  run: () => Promise<void>,
-): void {
-  if (isAtLeast(target.binary.version, since[0], since[1])) test(title, run);
-  else test.skip(`${title} (left out: needs ${since.join(".")}, this is ${target.binary.version})`, run);
 }

@@ -31,6 +31,7 @@ func TestMemberListNamesEveryMember(t *testing.T) {
 	answer, err := c.MemberList(testContext(t))
 	must(t, err)
 	equal(t, "members", len(answer.Members), len(endpoints))
+	equal(t, "the header of a member list tells no revision", answer.Header.Revision, 0)
 	clientURLs := []string{}
 	ids := map[uint64]bool{}
 	for _, member := range answer.Members {
