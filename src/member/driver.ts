@@ -79,7 +79,7 @@ export class Driver {
   }
 
   private tick(): void {
-    this.push({ type: "tick" });
+    this.push({ type: "tick", nowMs: this.deps.clock.monotonicMs() });
     this.pump({ idle: true });
     this.guard(() => this.deps.keeper.tick());
   }

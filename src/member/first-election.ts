@@ -38,7 +38,7 @@ export function hurryFirstElection(options: FirstElectionOptions, deps: FirstEle
     stop();
     if (core.raft.status().leader !== 0n || looks >= looksMax) return;
     const ticks = options.electionTicks - (alone ? 1 : 2);
-    for (let tick = 0; tick < ticks; tick++) driver.push({ type: "tick" });
+    for (let tick = 0; tick < ticks; tick++) driver.push({ type: "tick", nowMs: clock.monotonicMs() });
   });
   return stop;
 }

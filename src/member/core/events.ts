@@ -14,7 +14,8 @@ import type { Snapshot } from "../../raft/types.js";
 export type ReadTicket = number;
 
 export type CoreEvent =
-  | { readonly type: "tick" }
+  /** One heartbeat interval passed. `nowMs` is the member's monotonic clock, never less than at the tick before. */
+  | { readonly type: "tick"; readonly nowMs: number }
   | { readonly type: "propose"; readonly id: RequestId; readonly data: Uint8Array }
   | { readonly type: "proposeConfChange"; readonly id: RequestId; readonly change: ConfChange }
   /** The waiter gave up: the proposal is not proposed any more if it still waits for a leader. */
