@@ -14,14 +14,15 @@ const methodBytesMax = Math.max(...METHODS.map((method) => method.length));
  * itself.
  */
 export function detectProtocol(socket: Socket, decided: (protocol: DetectedProtocol) => void): void {
+  let seen: Buffer = Buffer.alloc(0);
   const onReadable = (): void => {
     const bytes = socket.read() as Buffer | null;
     if (bytes === null) return;
-    socket.unshift(bytes);
-    const protocol = protocolOf(bytes);
-    // Undecided, the bytes wait in the socket, and "readable" comes again with more.
+    seen = seen.length === 0 ? bytes : Buffer.concat([seen, bytes]);
+    const protocol = protocolOf(seen);
     if (protocol === undefined) return;
     socket.removeListener("readable", onReadable);
+    socket.unshift(seen);
     decided(protocol);
   };
   socket.on("readable", onReadable);

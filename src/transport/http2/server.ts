@@ -33,7 +33,11 @@ class Http2Server implements TransportServer {
     private readonly deps: TransportServerDeps,
   ) {
     this.service = new GrpcService(options, deps);
-    this.http1 = createHttpServer({ headersTimeout: limits.handshakeTimeoutMs }, options.http);
+    const headersTimeout = limits.handshakeTimeoutMs;
+    this.http1 = createHttpServer(
+      { headersTimeout, connectionsCheckingInterval: headersTimeout / 2 },
+      options.http,
+    );
     this.listener = this.createListener();
     this.listener.maxConnections = limits.connectionsMax;
     this.listener.on("drop", () => deps.log.warn(caller, "dropped a connection: too many are open"));
