@@ -16,7 +16,8 @@ function memberList(member: Member): UnaryMethod<MemberListRequest, MemberListRe
     ...generatedCodec(MemberListRequest, MemberListResponse),
     handle: async (request, call) => {
       if (request.linearizable) await member.linearize(call);
-      return { header: generatedHeader(member), members: member.members().map(wireMember) };
+      // etcd leaves the revision of this header out.
+      return { header: generatedHeader(member, 0), members: member.members().map(wireMember) };
     },
   };
 }

@@ -7,6 +7,7 @@ import { RequestField } from "../apply/raft-request.js";
 import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
 import type { Revision } from "../base/brand.js";
+import { StoreError } from "../base/errors.js";
 import type { HeaderFields, Member } from "../member/contract.js";
 import {
   checkDeleteRange,
@@ -134,13 +135,27 @@ function deleteRangeMethod(member: Member): UnaryMethod<Received<DeleteRangeRequ
   };
 }
 
-function txnMethod(member: Member, options: KvOptions): UnaryMethod<Received<TxnRequest>, Encoded> {
+/** A transaction nested too deeply is well-formed, and refused with etcd's status, not as malformed bytes. */
+function decodeTxn(bytes: Uint8Array): TxnRequest | StoreError {
+  try {
+    return decodeTxnRequest(bytes);
+  } catch (error) {
+    if (error instanceof StoreError) return error;
+    throw error;
+  }
+}
+
+function txnMethod(
+  member: Member,
+  options: KvOptions,
+): UnaryMethod<Received<TxnRequest | StoreError>, Encoded> {
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/Txn",
-    decode: keepBytes(decodeTxnRequest),
+    decode: keepBytes(decodeTxn),
     encode: passThrough,
     handle: ({ message, bytes }, call) => {
+      if (message instanceof StoreError) throw message;
       checkTxn(message, options.txnOpsMax);
       if (isTxnReadOnly(message)) return readOnlyTxn(member, message, call);
       return member.propose(RequestField.Txn, bytes, call).then((result) => encodeTxn(member, result));

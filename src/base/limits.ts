@@ -11,8 +11,8 @@ export const limits = {
   requestOverheadBytesMax: 512 * kib,
   /** Operations in one transaction, nested ones counted: etcd's --max-txn-ops default. */
   txnOpsMax: 128,
-  /** Nesting of transactions: decode and apply recurse; etcd's protobuf library stops at 10,000, no client uses more than a few. */
-  txnDepthMax: 64,
+  /** Nesting of transactions: decoding and applying recurse. etcd, with --max-txn-ops 128, takes 128 below the outermost. */
+  txnDepthMax: 129,
   /** Entries proposed but not yet applied on a member; etcd's maxGapBetweenApplyAndCommitIndex. */
   applyGapMax: 5_000,
   /** Requests of clients that wait for one member: at 1 KB each, 100 MB at the worst. */

@@ -4,6 +4,7 @@
  * Slices of the result share memory with the input. Errors of all functions: ProtoError.
  */
 import { emptyBytes } from "../base/bytes.js";
+import { storeError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import { ProtoError, ProtoReader } from "../base/protowire.js";
 import type {
@@ -33,7 +34,7 @@ export function decodeDeleteRangeRequest(wire: Uint8Array): DeleteRangeRequest {
   return readDeleteRange(new ProtoReader(wire));
 }
 
-/** Transactions nested deeper than limits.txnDepthMax are a ProtoError: decoding and applying recurse. */
+/** Transactions nested deeper than limits.txnDepthMax are refused as TooManyOps, as in etcd: decoding and applying recurse. */
 export function decodeTxnRequest(wire: Uint8Array): TxnRequest {
   return readTxn(new ProtoReader(wire), 1);
 }
@@ -166,7 +167,7 @@ function readDeleteRange(reader: ProtoReader): DeleteRangeRequest {
 }
 
 function readTxn(reader: ProtoReader, depth: number): TxnRequest {
-  if (depth > limits.txnDepthMax) throw new ProtoError("transactions are nested too deeply");
+  if (depth > limits.txnDepthMax) throw storeError("TooManyOps");
   const compares: Compare[] = [];
   const success: RequestOp[] = [];
   const failure: RequestOp[] = [];

@@ -81,7 +81,7 @@ function idBytes(clusterId: ClusterId, memberId: MemberId): Uint8Array {
 }
 
 /** Field 1 of every response. */
-function writeHeader(writer: ProtoWriter, header: ResponseHeader): void {
+export function writeHeader(writer: ProtoWriter, header: ResponseHeader): void {
   const ids = idBytes(header.clusterId, header.memberId);
   const { revision, raftTerm } = header;
   const size = ids.length + int64Size(revision) + int64Size(raftTerm);
@@ -229,7 +229,7 @@ function writeOp(parts: PartWriter, op: ResponseOp, sizes: OpSizes): void {
 }
 
 /** Gathers small pieces in one memory and cuts it where a large pair is carried. */
-class PartWriter {
+export class PartWriter {
   readonly small: ProtoWriter;
   private readonly parts: Uint8Array[] = [];
   /** Where in `small` the piece begins that is not in `parts` yet. */

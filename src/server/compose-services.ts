@@ -95,6 +95,8 @@ export function peerServices(
   });
   return {
     ...connectionOptions(config),
+    // Members ping each other as often as they like: the policy is for clients.
+    keepaliveMinTimeMs: 0,
     methods,
     mapError: errorMapper(logger),
     http: noHttp,

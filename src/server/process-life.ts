@@ -1,6 +1,6 @@
 /**
- * How a process ends. On SIGTERM or SIGINT the member is stopped and the status is 0; a second signal ends the
- * process at once. A failure is one fatal line and status 1. An error that nobody expected is one panic line with
+ * How a process ends. On SIGTERM or SIGINT the member is stopped, and then the process ends by that signal, as etcd
+ * does (as process 1 of a container, where that is not possible, with status 0); a second signal ends it at once. A failure is one fatal line and status 1. An error that nobody expected is one panic line with
  * its stack and status 2, as a Go program has it.
  */
 import { AssertionError } from "../base/assert.js";
@@ -48,7 +48,7 @@ export class ProcessLife {
   /** Ends the process that was told to stop, once everything is closed. */
   finish(): never {
     this.log.info("server/main", "closed etcd server");
-    this.end(ExitStatus.ok);
+    this.endBySignal();
   }
 
   private onSignal(signal: StopSignal): void {
@@ -60,7 +60,7 @@ export class ProcessLife {
     this.log.info("server/main", "received signal; shutting down", { signal: signals[signal] });
     setTimeout(() => {
       this.log.warn("server/main", "shutdown takes too long; exiting", { "limit-ms": stopMsMax });
-      this.end(ExitStatus.ok);
+      this.endBySignal();
     }, stopMsMax);
     if (this.server !== undefined) void this.stop(this.server);
   }
@@ -72,6 +72,17 @@ export class ProcessLife {
       this.fail("failed to stop", error);
     }
     this.finish();
+  }
+
+  /** What the parent sees is then the truth: it asked the process to end, and that is why it ended. */
+  private endBySignal(): never {
+    const signal = this.stopSignal;
+    if (signal === undefined || process.pid === 1) this.end(ExitStatus.ok);
+    this.log.flush();
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+    // Reached only where the signal is blocked or ignored by who started the process.
+    process.exit(128 + signalNumbers[signal]);
   }
 
   private end(status: number): never {

@@ -73,11 +73,11 @@ export class LevelRevisionStore implements RevisionStore {
   }
 
   get sizeBytes(): number {
-    return this.content.diskBytes;
+    return Math.max(this.content.diskBytes, this.sizeInUseBytes);
   }
 
   get sizeInUseBytes(): number {
-    return this.content.blocks.index.sizeBytes;
+    return this.content.blocks.index.sizeBytes + this.content.state.sizeBytes;
   }
 
   read(main: Revision, sub: number): Uint8Array {

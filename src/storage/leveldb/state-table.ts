@@ -16,8 +16,18 @@ interface StateRecord {
   durableChecksum: number;
 }
 
+function recordBytes(key: string, value: Uint8Array | undefined): number {
+  return value === undefined ? 0 : key.length + value.length;
+}
+
 export class StateTable {
   private readonly records = new Map<string, StateRecord>();
+  private bytes = 0;
+
+  /** Bytes of all keys and values as last set. */
+  get sizeBytes(): number {
+    return this.bytes;
+  }
 
   get(key: string): Uint8Array | undefined {
     return this.records.get(key)?.value;
@@ -26,6 +36,7 @@ export class StateTable {
   /** Takes `value` over as it is; the durable record stays until `makeDurable`. */
   set(key: string, value: Uint8Array | undefined): void {
     const record = this.records.get(key);
+    this.bytes += recordBytes(key, value) - recordBytes(key, record?.value);
     if (record !== undefined) record.value = value;
     else if (value !== undefined) this.records.set(key, { value, durableChecksum: notDurable });
   }
@@ -54,6 +65,7 @@ export class StateTable {
 
   /** A record that LevelDB holds, at start. */
   load(key: string, value: Uint8Array, checksum: number): void {
+    this.bytes += recordBytes(key, value) - recordBytes(key, this.records.get(key)?.value);
     this.records.set(key, { value, durableChecksum: checksum });
   }
 }

@@ -192,7 +192,8 @@ const resources: readonly ProcessCase[] = [
       ),
   },
   {
-    title: "a data directory keeps its identity whatever name and cluster the flags say later",
+    title: "etcd goes on as the member that the data directory holds, whatever the flags say",
+    etcdAlone: "ours refuses: see the next case",
     run: (binary) =>
       withPlan(2, async (plan) => {
         const [first, stranger] = plan.members;
@@ -217,6 +218,24 @@ const resources: readonly ProcessCase[] = [
         } finally {
           await again.process.kill();
         }
+      }),
+  },
+  {
+    title: "the data directory of another cluster ends with code 1 and says so",
+    oursAlone: "etcd goes on with what the directory holds",
+    run: (binary) =>
+      withPlan(2, async (plan) => {
+        const [first, stranger] = plan.members;
+        const started = startMember(binary, first!, { members: [first!], extraArgs: [] });
+        await started.healthy();
+        await started.stop();
+        const moved = { ...stranger!, dataDir: first!.dataDir };
+        const finished = await refused(binary, [
+          ...memberArgs(binary, moved, [moved]),
+          "--initial-cluster-token=other",
+        ]);
+        expect(finished.code).toBe(1);
+        expect(finished.stderr).toContain("holds a member of cluster");
       }),
   },
 ];
