@@ -70,6 +70,7 @@ export class Connection {
         this.keepalive.noteSent();
         this.requestFlush();
       },
+      noteSent: () => this.keepalive.noteSent(),
       localEnd: (stream) => this.localEnd(stream),
     });
     this.inbound = new Inbound(this);

@@ -14,6 +14,8 @@ export interface SenderDeps {
   readonly output: Output;
   /** Something was written or waits: have `pump` and the output's flush run at the end of this turn. */
   readonly requestFlush: () => void;
+  /** HEADERS or DATA leave: for the keep-alive policy, also long after the handler wrote them. */
+  readonly noteSent: () => void;
   /** We have ended our side of the stream. */
   readonly localEnd: (stream: Stream) => void;
 }
@@ -178,6 +180,7 @@ export class Sender {
     );
     if (bytes <= 0) return;
     const last = bytes === outbox.dataBytes && outbox.end === "data";
+    this.deps.noteSent();
     this.deps.output.frameHeader(bytes, FrameType.Data, last ? Flag.EndStream : 0, stream.id);
     this.takeParts(outbox, bytes);
     outbox.dataBytes -= bytes;
