@@ -78,6 +78,30 @@ export const limits = {
   /** …or at most at this many bytes. */
   sliceBytesMax: 2 * mib,
 
+  // lease
+  /** Longest time to live in seconds that can be granted; etcd's MaxLeaseTTL. */
+  leaseTtlSecondsMax: 9_000_000_000,
+  /** Leases that one tick looks at because they ended or are to be checkpointed: about 5 ms. The rest waits for the next. */
+  leaseWakesPerTickMax: 10_000,
+  /** Leases that begin to count at one tick: about 5 ms after a change of leader; the others live a tick longer. */
+  leaseStartsPerTickMax: 20_000,
+  /** Ends of leases proposed in one turn: about 4 ms to apply, so that puts are not kept waiting. */
+  leaseRevokesPerTurnMax: 256,
+  /** Ends of leases in the log that are not applied: keeps the log busy while the disk works. */
+  leaseRevokesInFlightMax: 2_048,
+  /** An end of a lease that could not be applied (CORRUPT alarm) is tried again after this, ms. */
+  leaseRevokeRetryMs: 5_000,
+  /** Checkpoints that begin at one tick: about 4 KiB of log, and 2 ms to apply. */
+  leaseCheckpointsPerTickMax: 250,
+  /** Checkpoints written when leadership is handed over: one entry of about 150 KiB. */
+  leaseHandOverCheckpointsMax: 10_000,
+  /** Longest time between two checkpoints of a lease, ms; etcd's defaultLeaseCheckpointInterval. */
+  leaseCheckpointMsMax: 300_000,
+  /** Shortest: they count in seconds. */
+  leaseCheckpointMsMin: 1_000,
+  /** Keep-alives of one stream that are under way at once; the next is read when one is answered. */
+  keepAlivesPerStreamMax: 1_024,
+
   // transport/http2
   /** Open connections of one listener: below the usual 65,536 descriptors of a service, with room for files. */
   connectionsMax: 32_768,
@@ -111,7 +135,7 @@ export const limits = {
   outputFlushBytes: 256 * kib,
   /** Pieces at least this large are given to the socket by reference; smaller ones are cheaper to copy. */
   outputReferenceBytesMin: 2 * kib,
-  /** Buffers of 16 KiB kept for output: one for each connection that writes in the same turn, up to 4 MiB. */
+  /** Buffers of 16 KiB for output: one for each connection that writes in the same turn, up to 4 MiB in all. */
   outputBuffersKept: 256,
   /** Control frames that wait for a peer which does not read: 10,000 of them, then the connection ends. */
   controlBytesMax: 128 * kib,
@@ -144,6 +168,18 @@ export const limits = {
   clientRetryPauseMs: 25,
   /** Pause between dialing one endpoint and the next, ms; RFC 8305 section 8 recommends 250. */
   clientConnectStaggerMs: 250,
+  /** Watches of one stream: a client with more uses several. Each takes some 500 bytes. */
+  streamWatchesMax: 1_000_000,
+  /** Requests of one watch stream that are handled in one turn: about 1 ms. */
+  watchRequestsPerTurn: 256,
+  /** Events that a watch is told in one answer, in bytes of pairs; the revision that exceeds it is the last. Clients of grpc-js take 4 MiB. */
+  watchSliceBytes: 256 * kib,
+  /** Answers to watches in one step, at 1 µs each: whoever is left is served from history, in the next steps. */
+  watchSendsPerStep: 8_192,
+  /** Revisions that a watch may lag to be served before those that lag more: about one slice. */
+  watchNearRevisions: 1_000,
+  /** Shortest interval of timed progress notifications, ms; etcd's minWatchProgressInterval. */
+  watchProgressMsMin: 100,
   /** Keys made and ended that the key index remembers for counts at older revisions: a scan of all takes about 4 ms. */
   liveJournalEntriesMax: 131_072,
 } as const;

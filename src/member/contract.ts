@@ -7,6 +7,7 @@ import type { ClusterId, Index, MemberId, Revision, Term } from "../base/brand.j
 import type { RangeCursor } from "../mvcc/range-cursor.js";
 import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
 import type { RangeResult, TxnResult } from "../mvcc/results.js";
+import type { WatchOutlet, WatchStream } from "../mvcc/watch/watch-stream.js";
 
 /** Fields of etcdserverpb.ResponseHeader. */
 export interface HeaderFields {
@@ -63,12 +64,19 @@ export interface ProposeOptions {
   readonly timeoutMs: number | undefined;
 }
 
+/** Tells clients of what this member applies. */
+export interface Watches {
+  /** A stream of watches; to be closed when its client is gone. Its answers go to `outlet` (see there). */
+  open(outlet: WatchOutlet): WatchStream;
+}
+
 export interface Member {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   /** Who leads, as far as this member knows; 0 for nobody. */
   readonly leader: MemberId;
   readonly isLearner: boolean;
+  readonly watches: Watches;
 
   /** The header of an answer that is given now. */
   header(): HeaderFields;

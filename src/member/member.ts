@@ -24,6 +24,7 @@ import type {
   MemberStatus,
   ProposeOptions,
   RequestField,
+  Watches,
 } from "./contract.js";
 import type { MemberCore } from "./core/core.js";
 import type { Effects, ReadTicket } from "./core/events.js";
@@ -51,6 +52,7 @@ export interface MemberDeps {
   readonly keeper: StoreKeeper;
   readonly compactor: Compactor;
   readonly leaders: LeaderWatch;
+  readonly watches: Watches;
   readonly clock: Clock;
 }
 
@@ -74,6 +76,10 @@ export class RunningMember implements Member {
 
   get leader(): MemberId {
     return this.deps.leaders.current;
+  }
+
+  get watches(): Watches {
+    return this.deps.watches;
   }
 
   get isLearner(): boolean {

@@ -74,6 +74,11 @@ export class StoreKeeper {
     return this.installing;
   }
 
+  /** False while the store is being replaced, and once it is closed. */
+  get readable(): boolean {
+    return !this.installing && !this.closed;
+  }
+
   /** A heartbeat passed: what has waited long enough is flushed, however little it is. */
   tick(): void {
     this.ticksPending = this.current.pendingBytes === 0 ? 0 : this.ticksPending + 1;

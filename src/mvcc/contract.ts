@@ -36,6 +36,16 @@ export interface RevisionRecord {
   readonly keyValue: Uint8Array;
 }
 
+/** The log of revisions as whoever serves the past reads it. */
+export interface RevisionHistory {
+  /**
+   * Visits the revisions from main revision `fromMain` on, in ascending order and at once, until `visit` answers
+   * false. What a compaction dropped is not there. The values are shared: never written to. A block that fails
+   * its checksum is a DamageError.
+   */
+  walk(fromMain: Revision, visit: (record: RevisionRecord) => boolean): void;
+}
+
 /** Which keys hang on which lease. The lease room implements it; a store without leases gets a book of none. */
 export interface LeaseBook {
   exists(lease: LeaseId): boolean;

@@ -3,7 +3,7 @@
  * the applied index) beside them in the same atomic batches.
  */
 import type { Index, Revision, Term } from "../base/brand.js";
-import type { RevisionLog, RevisionRecord } from "../mvcc/contract.js";
+import type { RevisionHistory, RevisionLog, RevisionRecord } from "../mvcc/contract.js";
 
 /** The log position that the store's content is the result of. */
 export interface AppliedMark {
@@ -24,7 +24,7 @@ export interface StoreImage {
   close(): Promise<void>;
 }
 
-export interface RevisionStore extends RevisionLog {
+export interface RevisionStore extends RevisionLog, RevisionHistory {
   /** What the newest durable batch says; index 0 for a fresh store. */
   readonly durableApplied: AppliedMark;
   /** Bytes appended or set and not yet durable: the driver stops applying above limits.pendingRevisionBytesMax. */
@@ -53,7 +53,10 @@ export interface RevisionStore extends RevisionLog {
   flush(durableIndex: Index, options: { readonly sync: boolean }): Promise<void>;
 
   /** A pass over all durable revisions in order, in slices of about a block; used at start and for hashes. */
-  scan(options: { readonly fromMain: Revision; readonly toMain: Revision }): AsyncIterable<readonly RevisionRecord[]>;
+  scan(options: {
+    readonly fromMain: Revision;
+    readonly toMain: Revision;
+  }): AsyncIterable<readonly RevisionRecord[]>;
 
   /**
    * Rewrites blocks that start at or below `upTo`: records for which `alive` is false go, small neighbours

@@ -12,6 +12,9 @@ import { hurryFirstElection } from "../member/first-election.js";
 import { LeaderWatch } from "../member/leader-watch.js";
 import { RunningMember } from "../member/member.js";
 import { StoreKeeper } from "../member/store-keeper.js";
+import { MemberWatches } from "../member/watches.js";
+import type { WatchSource } from "../mvcc/watch/catch-up.js";
+import type { WatchHub } from "../mvcc/watch/watch-hub.js";
 import type { RevisionStore } from "../ports/revision-store.js";
 import { RaftNode } from "../raft/node.js";
 import { PeerLinks } from "../transport/peer/peer-links.js";
@@ -24,6 +27,7 @@ export interface ComposeDeps {
   readonly logger: Logger;
   readonly restore: (store: RevisionStore) => Promise<ReplicatedState>;
   readonly fail: (error: unknown) => void;
+  readonly hub: WatchHub;
 }
 
 export interface ComposedMember {
@@ -31,12 +35,15 @@ export interface ComposedMember {
   readonly core: MemberCore;
   readonly driver: Driver;
   readonly peers: PeerLinks;
+  readonly watches: MemberWatches;
+  /** What the watches of this member are served from. */
+  watchSource(): WatchSource;
   /** Stops the member, its links and its log; what is in hand is finished first. */
   stop(): Promise<void>;
 }
 
 export function composeMember(config: ServerConfig, opened: OpenedMember, deps: ComposeDeps): ComposedMember {
-  const { logger, restore, fail } = deps;
+  const { logger, restore, fail, hub } = deps;
   const { identity } = opened;
   const clock = nodeClock;
   const core = composeCore(config, opened, logger);
@@ -62,7 +69,9 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   });
   const connectPeers = (): void =>
     peers.setPeers(core.state.membership.members().map(({ id, peerUrls }) => ({ id, urls: peerUrls })));
+  const watches = new MemberWatches({ hub, fail });
   const observe = (effects: Effects): void => {
+    watches.deliver();
     if (effects.leaderChanged) leaders.changed(core.raft.status().leader, clock.monotonicMs());
     if (effects.membershipChanged) connectPeers();
     member.observe(effects);
@@ -76,7 +85,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   const { requestBytesMax } = config.grpc;
   const member = new RunningMember(
     { ...identity, name, requestBytesMax, requestTimeoutMs, quotaBytes },
-    { core, driver, keeper, compactor, leaders, clock },
+    { core, driver, keeper, compactor, leaders, watches, clock },
   );
   connectPeers();
   const { electionTicks, initialElectionTickAdvance: advance } = config.raft;
@@ -92,7 +101,12 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
     await peers.close();
     await opened.log.close();
   };
-  return { member, core, driver, peers, stop };
+  const watchSource = (): WatchSource => ({
+    store: core.state.deps.mvcc,
+    history: keeper.store,
+    readable: keeper.readable,
+  });
+  return { member, core, driver, peers, watches, watchSource, stop };
 }
 
 function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger): MemberCore {

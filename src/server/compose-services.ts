@@ -8,6 +8,7 @@ import { respondNotFound } from "../api/http/respond.js";
 import { kvMethods } from "../api/kv.js";
 import { maintenanceMethods } from "../api/maintenance.js";
 import { reflectionMethods } from "../api/reflection.js";
+import { watchMethods } from "../api/watch.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { MetricRegistry } from "../base/metrics.js";
@@ -21,6 +22,7 @@ import type { ComposedMember } from "./compose-member.js";
 import type { ServerConfig } from "./flags/server-config.js";
 import type { Identity } from "./identity.js";
 import type { ListenOptions } from "./listeners.js";
+import { nodeClock } from "./node-clock.js";
 import { openStore, storeDirectory } from "./open-member.js";
 
 /** The same services, as the flags may split them over addresses. */
@@ -39,10 +41,16 @@ export function clientServices(
   deps: { readonly logger: Logger; readonly registry: MetricRegistry },
 ): ClientServices {
   const { logger, registry } = deps;
+  const receiveBytesMax = config.grpc.requestBytesMax + limits.requestOverheadBytesMax;
   const { corsOrigins, hostWhitelist } = config.http;
   const served = guarded(
     [
       ...kvMethods(member, { txnOpsMax: config.txnOpsMax }),
+      ...watchMethods(
+        member,
+        { progressNotifyMs: config.watchProgressNotifyMs, fragmentBytes: receiveBytesMax },
+        { clock: nodeClock, registry, random: Math.random },
+      ),
       ...clusterMethods(member),
       ...maintenanceMethods(member, { serverVersion: etcdVersion }),
       ...grpcHealthMethods(member),
@@ -59,7 +67,7 @@ export function clientServices(
   const common = {
     ...connectionOptions(config),
     mapError: errorMapper(logger),
-    receiveBytesMax: config.grpc.requestBytesMax + limits.requestOverheadBytesMax,
+    receiveBytesMax,
   };
   return {
     grpcAndHttp: { ...common, methods, http: handler },

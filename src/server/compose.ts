@@ -4,6 +4,7 @@ import { MetricRegistry } from "../base/metrics.js";
 import { clusterVersion } from "../base/version.js";
 import { Publisher } from "../member/publisher.js";
 import { restoreState } from "../member/restore-state.js";
+import { WatchHub } from "../mvcc/watch/watch-hub.js";
 import type { RevisionStore } from "../ports/revision-store.js";
 import { formatId } from "./bootstrap/ids.js";
 import { composeMember } from "./compose-member.js";
@@ -31,17 +32,19 @@ const closeGraceMs = 300;
 export async function startServer(config: ServerConfig, logger: Logger): Promise<RunningServer> {
   const registry = new MetricRegistry();
   const { failed, fail } = failure();
+  const hub = new WatchHub({ source: () => composed.watchSource(), wake: () => composed.watches.wake() });
+  showWatches(registry, hub);
   const restore = (store: RevisionStore) =>
     restoreState(
       store,
       { learnersMax: config.learnersMax },
-      { leases: noLeases, changes: noWatchers, clock: nodeClock, logger },
+      { leases: noLeases, changes: hub, clock: nodeClock, logger },
     );
   const wal = { clock: nodeClock, logger, observer: walObserver(registry) };
   const opened = await openMember(config, { logger, wal, restore });
   const { identity, state } = opened;
   const listeners = new Listeners(config.tlsPolicy, { log: logger });
-  const composed = composeMember(config, opened, { logger, restore, fail });
+  const composed = composeMember(config, opened, { logger, restore, fail, hub });
   const { member, core } = composed;
   const clientUrls = urlTexts(config.advertiseClientUrls);
   const { memberId } = identity;
@@ -96,6 +99,12 @@ function walObserver(registry: MetricRegistry) {
   };
 }
 
+function showWatches(registry: MetricRegistry, hub: WatchHub): void {
+  registry.gauge("etcd_debugging_mvcc_watcher_total").follow(() => hub.watchCount);
+  registry.gauge("etcd_debugging_mvcc_watch_stream_total").follow(() => hub.streamCount);
+  registry.gauge("etcd_debugging_mvcc_slow_watcher_total").follow(() => hub.laggingCount);
+}
+
 /** A promise of the first failure, and what fulfils it. */
 function failure(): { readonly failed: Promise<Error>; readonly fail: (error: unknown) => void } {
   let fail: (error: unknown) => void = () => {};
@@ -111,5 +120,3 @@ const noLeases = {
   attach() {},
   detach() {},
 };
-
-const noWatchers = { committed() {} };

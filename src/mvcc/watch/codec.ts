@@ -24,8 +24,10 @@ export function decodeWatchRequest(bytes: Uint8Array): WatchRequest {
   let request: WatchRequest = { kind: "none" };
   while (reader.more) {
     const tag = reader.tag();
-    if (tag === createField * 8 + bytesType) request = { kind: "create", create: readCreate(reader.message()) };
-    else if (tag === cancelField * 8 + bytesType) request = { kind: "cancel", watchId: readCancel(reader.message()) };
+    if (tag === createField * 8 + bytesType)
+      request = { kind: "create", create: readCreate(reader.message()) };
+    else if (tag === cancelField * 8 + bytesType)
+      request = { kind: "cancel", watchId: readCancel(reader.message()) };
     else if (tag === progressField * 8 + bytesType) {
       reader.slice();
       request = { kind: "progress" };

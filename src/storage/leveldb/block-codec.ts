@@ -61,6 +61,19 @@ export class Block implements BlockKey {
     return -1;
   }
 
+  /** Position of the first revision whose main is at least `main`; `count` when there is none. */
+  firstFrom(main: Revision): number {
+    const distance = main - this.main;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.distanceAt(middle) < distance) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** The value at a position; shares the block's memory. */
   valueAt(position: number): Uint8Array {
     const start = blockHeaderBytes + this.count * directoryEntryBytes;

@@ -1,6 +1,7 @@
 /** The durable blocks as reads see them: index, cache, and LevelDB behind. */
 import { assert } from "../../base/assert.js";
 import type { Revision } from "../../base/brand.js";
+import type { RevisionRecord } from "../../mvcc/contract.js";
 import { BlockCache } from "./block-cache.js";
 import { type Block, decodeBlock } from "./block-codec.js";
 import { BlockIndex, noSlot } from "./block-index.js";
@@ -42,6 +43,18 @@ export class BlockTable {
     const block = this.blockAt(position);
     const record = block.find(main, sub);
     return record < 0 ? undefined : block.valueAt(record);
+  }
+
+  /** Visits the revisions from `fromMain` on until `visit` answers false; then false, else true. */
+  walk(fromMain: Revision, visit: (record: RevisionRecord) => boolean): boolean {
+    const { index } = this;
+    for (let position = Math.max(index.floor(fromMain, 0), 0); position < index.length; position++) {
+      const block = this.blockAt(position);
+      for (let at = block.firstFrom(fromMain); at < block.count; at++) {
+        if (!visit(block.recordAt(at))) return false;
+      }
+    }
+    return true;
   }
 
   /** The block at a position of the index: from the cache, else from LevelDB, verified, and then cached. */

@@ -92,6 +92,18 @@ export class PendingUnits {
     return undefined;
   }
 
+  /** Visits the pending revisions from `fromMain` on until `visit` answers false. */
+  walk(fromMain: Revision, visit: (record: RevisionRecord) => boolean): void {
+    let low = 0;
+    let high = this.records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.records[middle]!.main < fromMain) low = middle + 1;
+      else high = middle;
+    }
+    for (let at = low; at < this.records.length; at++) if (!visit(this.records[at]!)) return;
+  }
+
   /**
    * The oldest units at or below `durableIndex`, of about `bytesMax` at most but one at least; undefined when
    * there is none. They stay pending until `release`.

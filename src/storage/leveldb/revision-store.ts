@@ -86,6 +86,17 @@ export class LevelRevisionStore implements RevisionStore {
     return value;
   }
 
+  walk(fromMain: Revision, visit: (record: RevisionRecord) => boolean): void {
+    let last: RevisionId = { main: fromMain, sub: -1 };
+    const visitNew = (record: RevisionRecord): boolean => {
+      // Between the end of a flush and the release of its group both hold the same revisions.
+      if (record.main < last.main || (record.main === last.main && record.sub <= last.sub)) return true;
+      last = record;
+      return visit(record);
+    };
+    if (this.content.blocks.walk(fromMain, visitNew)) this.pending.walk(fromMain, visitNew);
+  }
+
   append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {
     const { newest } = this;
     const ascends = newest === undefined || main > newest.main || (main === newest.main && sub > newest.sub);
