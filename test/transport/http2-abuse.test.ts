@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { ErrorCode } from "../../src/transport/http2/protocol.js";
 import { GrpcJsClient } from "./grpc-js-client.js";
 import {
+  commonMethods,
   frame,
   grpcHead,
   grpcRequest,
@@ -17,6 +18,7 @@ import {
   startServer,
   type TestServer,
   uint32,
+  unary,
 } from "./support.js";
 
 vi.mock("../../src/base/limits.js", async (original) => {
@@ -40,7 +42,8 @@ let server: TestServer;
 let neighbour: GrpcJsClient;
 
 beforeAll(async () => {
-  server = await startServer({ concurrentStreamsMax: 50 });
+  const large = unary("Large", () => Buffer.alloc(1024 * 1024, "v"));
+  server = await startServer({ methods: [...commonMethods, large], concurrentStreamsMax: 50 });
   neighbour = new GrpcJsClient(server.port);
   await neighbour.unary("Echo", Buffer.from("before"));
 });
@@ -127,17 +130,22 @@ test("a peer that does not read holds up only itself, and gets everything once i
   ]);
   const peer = await RawPeer.connect(server.port);
   peer.send(preface, window);
+  await peer.frame(({ type }) => type === 0x4);
   peer.socket.pause();
-  const body = Buffer.alloc(12_000, "x");
-  const request = (id: number): Buffer => grpcRequest(id, "/test.Test/Echo", body);
-  // More than the socket's buffers take; at most 50 are open at once, the others are refused.
-  const ids = Array.from({ length: 150 }, (_, i) => 2 * i + 1);
-  for (const id of ids) peer.send(request(id));
+  // 40 MiB of answers: far more than the buffers of the socket take.
+  const ids = Array.from({ length: 40 }, (_, i) => 2 * i + 1);
+  for (const id of ids) peer.send(grpcRequest(id, "/test.Test/Large", Buffer.alloc(0)));
+  // A refusal that can not be sent yet, and data for it that comes all the same.
+  peer.send(frame(0x1, 0x4, 81, grpcHead("/no.Such/Method")), frame(0x0, 0x1, 81, message(Buffer.alloc(10))));
   for (let i = 0; i < 20; i++) await neighbour.unary("Echo", Buffer.from("meanwhile"));
+  expect(peer.frames.length).toBeLessThan(20);
   peer.socket.resume();
-  await Promise.all(
-    ids.map((id) => peer.frame((one) => one.streamId === id && (one.type === 3 || one.flags === 5))),
-  );
+  const endOf = (id: number): Promise<unknown> => peer.frame((one) => one.streamId === id && one.flags === 5);
+  await Promise.all([...ids, 81].map(endOf));
+  const received = peer.frames
+    .filter(({ type }) => type === 0)
+    .reduce((sum, one) => sum + one.payload.length, 0);
+  expect(received).toBe(ids.length * (1024 * 1024 + 5));
   peer.destroy();
 });
 

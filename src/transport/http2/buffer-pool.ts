@@ -1,15 +1,23 @@
-/** Memory for output that is written to the socket in the same turn and can be used again after it. */
+/**
+ * Memory for output that is written to the socket in the same turn and can be used again after it. When very many
+ * connections write in one turn (an event that ten thousand watchers wait for), the later ones get small buffers:
+ * a few bytes each must not take 16 KiB each.
+ */
 import { limits } from "../../base/limits.js";
 
-export const outputBufferBytes = 16 * 1024;
-
+const largeBytes = 16 * 1024;
 const free: Buffer[] = [];
+let largeInUse = 0;
 
 export function takeOutputBuffer(): Buffer {
-  return free.pop() ?? Buffer.allocUnsafeSlow(outputBufferBytes);
+  if (largeInUse >= limits.outputBuffersKept) return Buffer.allocUnsafe(limits.outputReferenceBytesMin);
+  largeInUse++;
+  return free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
 }
 
-/** Only when the socket is done with every part of it. */
-export function giveBackOutputBuffer(buffer: Buffer): void {
-  if (free.length < limits.outputBuffersKept) free.push(buffer);
+/** The writer needs the buffer no more; `reusable` when the socket is done with every part of it as well. */
+export function giveBackOutputBuffer(buffer: Buffer, reusable: boolean): void {
+  if (buffer.length !== largeBytes) return;
+  largeInUse--;
+  if (reusable) free.push(buffer);
 }

@@ -25,7 +25,10 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
   constructor(private readonly taken: (bytes: number) => void) {}
 
   push(request: Request, bytes: number): void {
-    if (this.ended) return;
+    if (this.ended) {
+      this.taken(bytes);
+      return;
+    }
     const { waiter } = this;
     if (waiter === undefined) {
       this.queue.push({ request, bytes });

@@ -149,7 +149,9 @@ export class Inbound implements FrameSink {
     stream.countBody(to - from, endStream);
     const over = endStream && stream.localClosed;
     if (endStream) stream.remoteClosed = true;
-    stream.handler!.data(bytes, from, to, endStream);
+    // A call that was refused has no handler; its refusal may still wait to be sent.
+    if (stream.handler === undefined) connection.receiving.consume(stream, to - from);
+    else stream.handler.data(bytes, from, to, endStream);
     if (over) connection.removeStream(stream);
   }
 

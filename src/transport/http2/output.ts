@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { limits } from "../../base/limits.js";
-import { giveBackOutputBuffer, outputBufferBytes, takeOutputBuffer } from "./buffer-pool.js";
+import { giveBackOutputBuffer, takeOutputBuffer } from "./buffer-pool.js";
 import { frameHeaderBytes } from "./protocol.js";
 
 export class Output {
@@ -15,6 +15,7 @@ export class Output {
   private pieceStart = 0;
   private used = 0;
   private bytes = 0;
+  private discarded = false;
   /** A flush is on its way in this turn. */
   flushRequested = false;
 
@@ -99,34 +100,33 @@ export class Output {
       for (const piece of pieces) socket.write(piece);
       socket.uncork();
     }
-    this.settleBuffers();
+    // What the kernel took at once is free again; what still waits in the socket must not be touched.
+    this.giveBack(socket.writableLength === 0);
   }
 
   /** Lets go of everything; nothing is sent any more. */
   discard(): void {
+    this.discarded = true;
     this.pieces = [];
-    this.full.length = 0;
-    this.buffer = undefined;
     this.bytes = 0;
+    this.giveBack(true);
   }
 
-  /** What the kernel took at once is free again; what still waits in the socket must not be touched. */
-  private settleBuffers(): void {
-    if (this.socket.writableLength === 0) {
-      for (const buffer of this.full) giveBackOutputBuffer(buffer);
-      if (this.buffer !== undefined) giveBackOutputBuffer(this.buffer);
-    }
+  private giveBack(reusable: boolean): void {
+    for (const buffer of this.full) giveBackOutputBuffer(buffer, reusable);
+    if (this.buffer !== undefined) giveBackOutputBuffer(this.buffer, reusable);
     this.full.length = 0;
     this.buffer = undefined;
   }
 
   private room(bytes: number): Buffer {
-    if (this.buffer !== undefined && this.used + bytes <= outputBufferBytes) return this.buffer;
+    if (this.buffer !== undefined && this.used + bytes <= this.buffer.length) return this.buffer;
     if (this.buffer !== undefined) {
       this.endPiece();
       this.full.push(this.buffer);
     }
-    this.buffer = takeOutputBuffer();
+    // After the end, what is still written goes nowhere.
+    this.buffer = this.discarded ? Buffer.allocUnsafe(limits.outputReferenceBytesMin) : takeOutputBuffer();
     this.used = 0;
     this.pieceStart = 0;
     return this.buffer;
