@@ -1,0 +1,142 @@
+/**
+ * Counts of what happened at least sometimes: a simulator that never reaches a place proves nothing about it.
+ * Names are "group/what" or "group/what/role".
+ */
+import { failpointNames } from "../../src/base/failpoint.js";
+import { isLocalType, messageTypes } from "../../src/raft/message.js";
+
+/** Failpoints that do not lie on a simulated path, with the reason. */
+const elsewhere: ReadonlySet<string> = new Set([
+  // Opening the snapshot and applying it are one step here, which has raftBeforeApplySnap around it.
+  "applyBeforeOpenSnapshot",
+  // Entries are applied in one synchronous step: a crash inside is a crash before or after it.
+  "beforeApplyOneConfChange",
+  // LevelDB is behind the simulated path.
+  "defragBeforeCopy",
+  "defragBeforeRename",
+  // Watches join with their issue.
+  "beforeSendWatchResponse",
+]);
+
+export const simulatedFailpoints = failpointNames.filter((name) => !elsewhere.has(name));
+
+/** Places of a follower's or a leader's path alone. */
+const onlyLeader: ReadonlySet<string> = new Set(["raftBeforeLeaderSend"]);
+const neverLeader: ReadonlySet<string> = new Set([
+  "raftBeforeFollowerSend",
+  "raftBeforeApplySnap",
+  "raftAfterApplySnap",
+]);
+
+/** The branches that matter, by hand: each is counted where the simulator sees it happen. */
+export const branches = [
+  "log/conflict truncated",
+  "log/torn write cut",
+  "log/torn write cut, crash before the cut was durable",
+  "log/segment begun",
+  "log/segments released",
+  "log/rename lost",
+  "log/unlink lost",
+  "log/store ahead of log at start",
+  "log/entries applied again at start",
+  "vote/lost with its disk",
+  "vote/remembered after restart",
+  "joint/entered",
+  "joint/crashed inside",
+  "joint/left",
+  "snapshot/sent",
+  "snapshot/interrupted",
+  "snapshot/refused",
+  "snapshot/installed",
+  "snapshot/crash while installing",
+  "snapshot/second arrived while installing",
+  "leader/elected",
+  "leader/deposed",
+  "leader/transferred",
+  "leader/removed itself",
+  "member/learner added",
+  "member/learner promoted",
+  "member/removed",
+  "member/change refused",
+  "read/asked again",
+  "read/waited for a leader",
+  "read/at a past revision",
+  "read/compacted",
+  "write/unknown outcome that happened",
+  "write/unknown outcome that did not happen",
+  "write/forwarded",
+  "write/waited for a leader",
+  "compaction/finished",
+  "compaction/newest revision dropped",
+  "compaction/crashed inside",
+  "disk/fsync failed",
+  "disk/full",
+  "disk/slow",
+  "disk/flip found at start",
+  "disk/flip found by a read",
+  "disk/flip found by an image",
+  "disk/misdirected write found",
+  "disk/everyone lost power at once",
+  "process/killed",
+  "process/power cut",
+  "process/paused",
+  "process/clock jumped",
+  "network/lost",
+  "network/doubled",
+  "network/partitioned",
+  "network/one way",
+  "network/ring",
+  "network/reset",
+] as const;
+
+export type Branch = (typeof branches)[number];
+
+export class Coverage {
+  readonly counts = new Map<string, number>();
+
+  hit(branch: Branch): void {
+    this.add(branch);
+  }
+
+  failpoint(name: string, role: string): void {
+    this.add(`failpoint/${name}/${role}`);
+  }
+
+  crashedAt(name: string, role: string): void {
+    this.add(`crashed at/${name}/${role}`);
+  }
+
+  message(type: string): void {
+    this.add(`message/${type}`);
+  }
+
+  merge(counts: Iterable<readonly [string, number]>): void {
+    for (const [name, count] of counts) this.counts.set(name, (this.counts.get(name) ?? 0) + count);
+  }
+
+  /** What could have happened and did not. */
+  neverHit(): string[] {
+    return expected().filter((name) => !this.counts.has(name));
+  }
+
+  private add(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+}
+
+function expected(): string[] {
+  const names: string[] = [...branches];
+  for (const type of messageTypes) {
+    // Nobody sends it: an owner that knows the leader to be gone calls forgetLeader on its own member.
+    if (!isLocalType(type) && type !== "MsgForgetLeader") names.push(`message/${type}`);
+  }
+  for (const name of simulatedFailpoints) {
+    const roles = onlyLeader.has(name)
+      ? ["leader"]
+      : neverLeader.has(name)
+        ? ["follower"]
+        : ["leader", "follower"];
+    for (const role of roles) names.push(`failpoint/${name}/${role}`, `crashed at/${name}/${role}`);
+  }
+  return names;
+}

@@ -1,0 +1,172 @@
+/**
+ * After all is healed: the cluster must elect a leader, come to the same state on every member, take new writes
+ * through each of them, and hold every key as the history has it.
+ */
+
+import { RequestField } from "../../src/apply/raft-request.js";
+import { bytesToLatin1 } from "../../src/base/bytes.js";
+import type { HashKvResult } from "../../src/member/contract.js";
+import type { History } from "./history.js";
+import type { Machines } from "./machines.js";
+import type { MemberProcess, Running } from "./member-process.js";
+import type { Nemesis } from "./nemesis.js";
+import { encodePut } from "./requests.js";
+import type { Scheduler } from "./scheduler.js";
+import type { Trace } from "./trace.js";
+import { Violation } from "./violation.js";
+
+export interface EndingDeps {
+  readonly scheduler: Scheduler;
+  readonly history: History;
+  readonly machines: Machines;
+  readonly nemesis: Nemesis;
+  readonly trace: Trace;
+  readonly isOver: () => boolean;
+}
+
+/** Simulated time that a healed cluster may take: elections, a snapshot for those behind, requests that time out. */
+const patienceUs = 40_000_000;
+const lookEveryUs = 100_000;
+
+export class Ending {
+  constructor(private readonly deps: EndingDeps) {}
+
+  /** Errors: Violation. */
+  run(): void {
+    this.until("convergence", () => this.isSettled());
+    const probes = this.probe();
+    this.until("progress", () => probes.every(({ answered }) => answered));
+    this.until("convergence", () => this.isSettled());
+    if (this.deps.isOver()) return;
+    this.compareStates();
+    this.compareHashes();
+  }
+
+  private until(what: string, reached: () => boolean): void {
+    const { scheduler, isOver, nemesis } = this.deps;
+    const limitUs = scheduler.nowUs + patienceUs;
+    while (!isOver() && !reached()) {
+      if (scheduler.nowUs >= limitUs)
+        throw new Violation(what, `not reached within ${patienceUs / 1e6} s: ${this.describe()}`);
+      scheduler.run(scheduler.nowUs + lookEveryUs, isOver);
+      // A process that failed late, or whose removal was heard of late.
+      nemesis.heal();
+    }
+  }
+
+  /** The members that must be up: those of the configuration whose disk is sound. */
+  private members(): MemberProcess[] {
+    const { history, machines } = this.deps;
+    const { voters, learners, votersOutgoing } = history.configuration;
+    const ids = new Set([...voters, ...learners, ...votersOutgoing]);
+    return machines.processes().filter(({ machine }) => ids.has(machine.id));
+  }
+
+  private isSettled(): boolean {
+    const members = this.members();
+    const { history, machines } = this.deps;
+    const { voters, learners } = history.configuration;
+    const awaited = [...voters, ...learners].filter((id) => {
+      const place = machines.places.get(id);
+      return place !== undefined && place.state !== "lost" && place.lives > 0;
+    });
+    if (members.length < awaited.length) return false;
+    const leaders = members.filter(({ role }) => role === "leader");
+    if (leaders.length !== 1) return false;
+    const last = leaders[0]!.running!.core.raft.state.log.lastIndex();
+    return members.every(({ running }) => running?.core.applied === last);
+  }
+
+  /** One write and one read through each member. */
+  private probe(): { answered: boolean }[] {
+    const { scheduler } = this.deps;
+    return this.members().map((process) => {
+      const probe = { answered: false };
+      const ask = ({ member }: Running): void => {
+        const body = encodePut(`probe${process.name}`, new Uint8Array(3), false);
+        member
+          .propose(RequestField.Put, body, { timeoutMs: undefined })
+          .then(() => member.linearize({ timeoutMs: undefined }))
+          .then(
+            () => {
+              probe.answered = true;
+            },
+            // A timeout: the cluster was not ready yet.
+            () => scheduler.after(100_000, process, () => ask(process.running!)),
+          );
+      };
+      scheduler.after(0, process, () => ask(process.running!));
+      return probe;
+    });
+  }
+
+  private compareStates(): void {
+    const { history } = this.deps;
+    for (const { name, running } of this.members()) {
+      const { mvcc } = running!.core.state.deps;
+      if (mvcc.revision !== history.revision) {
+        throw new Violation(
+          "convergence",
+          `${name} is at revision ${mvcc.revision}, the history at ${history.revision}`,
+        );
+      }
+      const request = { ...everything, key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
+      const found = mvcc.range(request).kvs.map((pair) => bytesToLatin1(pair));
+      const expected = history.read("", "\xff", history.revision).map((pair) => bytesToLatin1(pair));
+      if (found.join("\n") === expected.join("\n")) continue;
+      throw new Violation("acknowledged writes", `${name} holds other keys than were written`);
+    }
+  }
+
+  /** Members that compacted alike must give the same hash. */
+  private compareHashes(): void {
+    const { scheduler, isOver } = this.deps;
+    const hashes: (HashKvResult & { readonly name: string })[] = [];
+    const members = this.members();
+    for (const process of members) {
+      scheduler.after(0, process, () => {
+        void process
+          .running!.member.hashKv(0)
+          .then((result) => hashes.push({ ...result, name: process.name }));
+      });
+    }
+    this.until("hash", () => hashes.length === members.length);
+    if (isOver()) return;
+    const [first, ...others] = hashes;
+    for (const other of others) {
+      const comparable =
+        other.hashRevision === first!.hashRevision && other.compactRevision === first!.compactRevision;
+      if (comparable && other.hash !== first!.hash) {
+        throw new Violation(
+          "hash",
+          `${other.name} has hash ${other.hash}, ${first!.name} has ${first!.hash}`,
+        );
+      }
+    }
+  }
+
+  private describe(): string {
+    return this.deps.machines
+      .processes()
+      .map(({ name, role, running }) => {
+        if (running === undefined) return `${name} is starting`;
+        const { log, term } = running.core.raft.state;
+        return `${name} ${role} term ${term} applied ${running.core.applied} commit ${log.committed} last ${log.lastIndex()}`;
+      })
+      .join("; ");
+  }
+}
+
+const everything = {
+  limit: 0,
+  revision: 0,
+  sortOrder: 0,
+  sortTarget: 0,
+  serializable: true,
+  keysOnly: false,
+  countOnly: false,
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+};

@@ -1,0 +1,194 @@
+/**
+ * Mutations of the system under test: bugs that it is known not to have, planted to prove that the simulator would
+ * find them. Each patches the instances of one process; nothing in src knows of them.
+ */
+import type { MemberCore } from "../../src/member/core/core.js";
+import type { Effects } from "../../src/member/core/events.js";
+import { encodeNumber, revisionKey } from "../../src/member/core/replicated-state.js";
+import type { RecoveredLog } from "../../src/ports/raft-log.js";
+import type { RevisionStore } from "../../src/ports/revision-store.js";
+import type { SimulatedLog } from "./simulated-log.js";
+
+export const plantedBugs = [
+  "skip-fsync",
+  "reuse-read-context",
+  "acknowledge-append-early",
+  "forget-vote",
+  "commit-older-term",
+  "revision-goes-down",
+  "apply-twice",
+  "snapshot-ahead-of-data",
+  "apply-before-committed-elsewhere",
+  "serve-unconfirmed-read",
+  "lose-conf-state",
+] as const;
+
+export type PlantedBug = (typeof plantedBugs)[number];
+
+/** What a planted bug changes in a process; the sound one changes nothing. */
+export interface Sabotage {
+  openedStore(store: RevisionStore): RevisionStore;
+  recovered(recovered: RecoveredLog): RecoveredLog;
+  core(core: MemberCore): void;
+  log(log: SimulatedLog): SimulatedLog;
+}
+
+const sound: Sabotage = {
+  openedStore: (store) => store,
+  recovered: (recovered) => recovered,
+  core: () => {},
+  log: (log) => log,
+};
+
+export function sabotageOf(bug: PlantedBug | undefined): Sabotage {
+  switch (bug) {
+    case undefined:
+      return sound;
+    default:
+      return { ...sound, ...sabotages[bug] };
+  }
+}
+
+/** Reaches what is private: a planted bug is no friend. */
+function inside<Shape>(object: unknown): Shape {
+  return object as Shape;
+}
+
+const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
+  /** Every write counts as durable as soon as it is made (--unsafe-no-fsync). */
+  "skip-fsync": {
+    log: (log) => {
+      const append = log.append.bind(log);
+      log.append = (appends) => append(appends, { mustSync: false });
+      return log;
+    },
+  },
+
+  /** All linearizable reads of one life ask with the same context (etcd-io/etcd #20418). */
+  "reuse-read-context": {
+    core: (core) => {
+      const { reads } = inside<{ reads: { freshContext(): Uint8Array } }>(core);
+      const first = reads.freshContext();
+      reads.freshContext = () => first;
+    },
+  },
+
+  /** A follower's acknowledgement leaves before its entries are durable. */
+  "acknowledge-append-early": {
+    core: (core) =>
+      afterTurn(core, (effects) => {
+        effects.appends.forEach((append, at) => {
+          const early = append.responses.filter(({ type, to, from }) => type === "MsgAppResp" && to !== from);
+          effects.messages.push(...early);
+          const responses = append.responses.filter((response) => !early.includes(response));
+          effects.appends[at] = { ...append, responses };
+        });
+      }),
+  },
+
+  "forget-vote": {
+    recovered: (recovered) => ({ ...recovered, hardState: { ...recovered.hardState, vote: 0n } }),
+  },
+
+  /** What a quorum holds is committed, whatever its term (Raft thesis, figure 3.7). */
+  "commit-older-term": {
+    core: (core) => {
+      const { log } = core.raft.state;
+      const tryCommit = log.tryCommit.bind(log);
+      log.tryCommit = (id) => tryCommit({ index: id.index, term: log.term(id.index) ?? id.term });
+    },
+  },
+
+  /** A start takes the newest stored revision for the store's, though a compaction may have dropped that (etcd-io/etcd #17780). */
+  "revision-goes-down": {
+    openedStore: (store) => {
+      const getState = store.getState.bind(store);
+      const newest = inside<{ newest?: { main: number } }>(store).newest?.main ?? 1;
+      let isStart = true;
+      store.getState = (key) => {
+        if (key !== revisionKey || !isStart) return getState(key);
+        isStart = false;
+        return encodeNumber(newest);
+      };
+      return store;
+    },
+  },
+
+  /** The applied index is stored after the data that it describes, so that a crash may find the one without the other. */
+  "apply-twice": {
+    openedStore: (store) => {
+      const { index, term } = store.durableApplied;
+      if (index < 5) return store;
+      Object.defineProperty(store, "durableApplied", { get: firstLower(store, { index: index - 1, term }) });
+      return store;
+    },
+  },
+
+  /** A snapshot says that it is newer than the data in it. */
+  "snapshot-ahead-of-data": {
+    openedStore: (store) => {
+      const openImage = store.openImage.bind(store);
+      store.openImage = async () => {
+        const image = await openImage();
+        const lying = inside<{ mark: { applied: { index: number; term: number } } }>(image);
+        const { index, term } = lying.mark.applied;
+        lying.mark = { ...lying.mark, applied: { index: index + 1, term } };
+        return image;
+      };
+      return store;
+    },
+  },
+
+  /** A follower applies what it has before it knows that it is committed. */
+  "apply-before-committed-elsewhere": {
+    core: (core) => {
+      const { log } = core.raft.state;
+      const commitTo = log.commitTo.bind(log);
+      log.commitTo = (index) =>
+        commitTo(Math.max(index, core.raft.state.role === "leader" ? index : log.lastIndex()));
+    },
+  },
+
+  /** A leader answers reads without asking whether it still is one. */
+  "serve-unconfirmed-read": {
+    core: (core) => {
+      const { raft } = core;
+      const readIndex = raft.readIndex.bind(raft);
+      raft.readIndex = (context) => {
+        const { state } = raft;
+        if (state.role !== "leader") readIndex(context);
+        else state.outbox.readStates.push({ index: state.log.committed, context });
+      };
+    },
+  },
+
+  /** A start takes the configuration of the first members. */
+  "lose-conf-state": {
+    openedStore: (store) => {
+      const getState = store.getState.bind(store);
+      let first: Uint8Array | undefined;
+      store.getState = (key) => {
+        if (key !== "raft/confState") return getState(key);
+        first ??= getState(key);
+        return first;
+      };
+      return store;
+    },
+  },
+};
+
+function afterTurn(core: MemberCore, change: (effects: Effects) => void): void {
+  const turn = core.turn.bind(core);
+  core.turn = () => {
+    const effects = turn();
+    change(effects);
+    return effects;
+  };
+}
+
+/** A getter that says `lower` until the store has moved on. */
+function firstLower(store: RevisionStore, lower: { index: number; term: number }): () => typeof lower {
+  const { content } = inside<{ content: { mark: { applied: typeof lower } } }>(store);
+  const started = content.mark.applied.index;
+  return () => (content.mark.applied.index > started ? content.mark.applied : lower);
+}

@@ -1,0 +1,126 @@
+/**
+ * State machine safety, as the state machines themselves show it: each entry that a member applies must give what
+ * it gave the first member, and what a start finds in a store must be what the history says.
+ */
+import type { Applier } from "../../src/apply/applier.js";
+import { decodeRaftRequest } from "../../src/apply/raft-request.js";
+import type { ApplyResult } from "../../src/apply/result.js";
+import { crc32c } from "../../src/base/crc32c.js";
+import { StoreError } from "../../src/base/errors.js";
+import type { ReplicatedState } from "../../src/member/core/replicated-state.js";
+import type { ChangeSink } from "../../src/mvcc/changes.js";
+import type { RevisionRecord } from "../../src/mvcc/contract.js";
+import type { ResponseOp, TxnResult } from "../../src/mvcc/results.js";
+import type { RevisionStore } from "../../src/ports/revision-store.js";
+import type { Coverage } from "./coverage.js";
+import type { History } from "./history.js";
+import type { MemberProcess } from "./member-process.js";
+import { Violation } from "./violation.js";
+
+export class StateChecks {
+  constructor(private readonly deps: { readonly history: History; readonly coverage: Coverage }) {}
+
+  /** Sees every change of a member, before its watchers do. */
+  changesOf(process: MemberProcess, watchers: ChangeSink): ChangeSink {
+    return {
+      committed: (revision, changes) => {
+        this.deps.history.write(process.name, nextIndex(process), revision, changes);
+        watchers.committed(revision, changes);
+      },
+    };
+  }
+
+  /** Called when the state over a store was built, at a start or after a snapshot was installed. */
+  async restored(process: MemberProcess, store: RevisionStore, state: ReplicatedState): Promise<void> {
+    const { history } = this.deps;
+    const { mvcc } = state.deps;
+    const at = { revision: mvcc.revision, compacted: mvcc.compactedRevision };
+    const { index } = store.durableApplied;
+    const known = history.appliedAt(index);
+    if (known !== undefined && (known.revision !== at.revision || known.compacted !== at.compacted)) {
+      const text = `the store of ${process.name} at index ${index} is at revision ${at.revision}, compacted ${at.compacted}`;
+      throw new Violation("restored state", `${text}; others had ${known.revision}, ${known.compacted}`);
+    }
+    history.checkConfiguration(process.name, index, state.confState);
+    const records: RevisionRecord[] = [];
+    for await (const slice of store.scan({ fromMain: 0, toMain: Number.MAX_SAFE_INTEGER }))
+      records.push(...slice);
+    history.checkStored(process.name, records, at);
+    this.watch(process, state);
+  }
+
+  private watch(process: MemberProcess, state: ReplicatedState): void {
+    const { history } = this.deps;
+    const { mvcc } = state.deps;
+    const setConfState = state.setConfState.bind(state);
+    state.setConfState = (confState, index) => {
+      history.configure(process.name, index, confState);
+      setConfState(confState, index);
+    };
+    const applier = state.applier as { apply: Applier["apply"] };
+    const original = state.applier.apply.bind(state.applier);
+    applier.apply = (data) => {
+      const index = nextIndex(process);
+      const applied = original(data);
+      history.apply(process.name, index, {
+        requestId: data.length === 0 ? 0n : decodeRaftRequest(data).id,
+        outcome: applied === undefined ? "nothing" : outcomeText(applied.outcome),
+        revision: mvcc.revision,
+        compacted: mvcc.compactedRevision,
+      });
+      return applied;
+    };
+  }
+}
+
+/** The index of the entry that is just being applied. */
+function nextIndex(process: MemberProcess): number {
+  const core = process.running?.core;
+  if (core === undefined) throw new Violation("apply", `${process.name} applies before it runs`);
+  return core.applied + 1;
+}
+
+export function outcomeText(outcome: ApplyResult | StoreError): string {
+  if (outcome instanceof StoreError) return `error ${outcome.detail.code}`;
+  switch (outcome.kind) {
+    case "put":
+      return `put ${outcome.put.revision} ${digest(outcome.put.prevKv)}`;
+    case "deleteRange":
+      return `delete ${outcome.deleteRange.deleted} ${outcome.deleteRange.revision}`;
+    case "txn":
+      return txnText(outcome.txn);
+    case "compaction":
+      return `compaction ${outcome.revision}`;
+    case "alarm":
+      return `alarm ${outcome.alarms.length}`;
+    case "done":
+      return "done";
+    default:
+      return JSON.stringify(outcome, (_, value: unknown) =>
+        typeof value === "bigint" ? value.toString() : value,
+      );
+  }
+}
+
+function txnText({ succeeded, responses, revision }: TxnResult): string {
+  return `txn ${succeeded} ${revision} ${responses.map(opText).join()}`;
+}
+
+function opText(op: ResponseOp): string {
+  switch (op.kind) {
+    case "range":
+      return `range ${op.result.count} ${op.result.kvs.map(digest).join("+")}`;
+    case "put":
+      return `put ${op.result.revision}`;
+    case "deleteRange":
+      return `delete ${op.result.deleted}`;
+    case "txn":
+      return txnText(op.result);
+    case "none":
+      return "none";
+  }
+}
+
+function digest(bytes: Uint8Array | undefined): string {
+  return bytes === undefined ? "-" : crc32c(bytes).toString(16);
+}
