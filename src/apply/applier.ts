@@ -4,11 +4,12 @@
  *
  * What is absent here: time, randomness, I/O, and knowledge of who waits for the answer.
  */
-import type { RequestId } from "../base/brand.js";
+import type { LeaseId, RequestId, Revision } from "../base/brand.js";
 import { StoreError, storeError } from "../base/errors.js";
 import { ProtoError } from "../base/protowire.js";
 import { AlarmRequest, AlarmRequest_AlarmAction, AlarmType } from "../gen/etcdserver.js";
 import { ClusterMemberAttrSetRequest, ClusterVersionSetRequest } from "../gen/membership.js";
+import type { Lessor } from "../lease/lessor.js";
 import type { Membership } from "../membership/membership.js";
 import {
   decodeCompactionRequest,
@@ -19,6 +20,7 @@ import {
 import type { TxnRequest } from "../mvcc/requests.js";
 import type { MvccStore } from "../mvcc/store.js";
 import type { AlarmKind, AlarmRecord, Alarms } from "./alarms.js";
+import { decodeLeaseCheckpoints, decodeLeaseGrant, decodeLeaseId } from "./lease-requests.js";
 import { decodeRaftRequest, type RaftRequest, RequestField } from "./raft-request.js";
 import type { ApplyResult } from "./result.js";
 
@@ -33,6 +35,7 @@ export interface ApplierDeps {
   readonly store: MvccStore;
   readonly membership: Membership;
   readonly alarms: Alarms;
+  readonly leases: Lessor;
 }
 
 export class Applier {
@@ -89,6 +92,14 @@ export class Applier {
         this.deps.store.compact(decodeCompactionRequest(body).revision);
         return { kind: "compaction", revision: this.deps.store.revision };
       }
+      case RequestField.LeaseGrant:
+        return this.grantLease(body);
+      case RequestField.LeaseRevoke:
+        return { kind: "leaseRevoke", revision: this.revokeLease(decodeLeaseId(body)) };
+      case RequestField.LeaseCheckpoint:
+        for (const { id, remainingSeconds } of decodeLeaseCheckpoints(body))
+          this.deps.leases.checkpoint(id, remainingSeconds);
+        return { kind: "done" };
       case RequestField.Alarm:
         return { kind: "alarm", alarms: this.applyAlarm(AlarmRequest.decode(body)) };
       case RequestField.ClusterMemberAttrSet: {
@@ -105,6 +116,29 @@ export class Applier {
       default:
         throw storeError("NotCapable");
     }
+  }
+
+  private grantLease(body: Uint8Array): ApplyResult {
+    this.refuseWhileAlarmed(true);
+    const { id, ttlSeconds } = decodeLeaseGrant(body);
+    const lease = this.deps.leases.grant(id, ttlSeconds);
+    return { kind: "leaseGrant", id: lease.id, ttlSeconds: lease.ttlSeconds };
+  }
+
+  /** The lease goes with all its keys, in one revision. */
+  private revokeLease(id: LeaseId): Revision {
+    const { leases, store } = this.deps;
+    const lease = leases.find(id);
+    if (lease === undefined) throw storeError("LeaseNotFound");
+    try {
+      this.refuseWhileAlarmed(false);
+    } catch (error) {
+      leases.timing.revokeFailed(lease);
+      throw error;
+    }
+    const revision = store.deleteKeys(lease.keys);
+    leases.remove(lease);
+    return revision;
   }
 
   /** With CORRUPT nothing is changed any more; with NOSPACE nothing is added. */

@@ -99,6 +99,10 @@ export const limits = {
   leaseCheckpointMsMax: 300_000,
   /** Shortest: they count in seconds. */
   leaseCheckpointMsMin: 1_000,
+  /** Keep-alives that travel to the leader in one call: about 100 KiB. */
+  renewalsPerCallMax: 4_096,
+  /** Such calls on their way at once; the next ones gather. */
+  renewalCallsMax: 64,
   /** Keep-alives of one stream that are under way at once; the next is read when one is answered. */
   keepAlivesPerStreamMax: 1_024,
 

@@ -3,11 +3,12 @@
  */
 
 import type { ApplyResult } from "../apply/result.js";
-import type { ClusterId, Index, MemberId, Revision, Term } from "../base/brand.js";
+import type { ClusterId, Index, LeaseId, MemberId, Revision, Term } from "../base/brand.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
 import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
 import type { RangeResult, TxnResult } from "../mvcc/results.js";
 import type { WatchOutlet, WatchStream } from "../mvcc/watch/watch-stream.js";
+import type { LeaseTimes } from "../ports/lease-peers.js";
 
 /** Fields of etcdserverpb.ResponseHeader. */
 export interface HeaderFields {
@@ -109,6 +110,19 @@ export interface Member {
   compactionFinished(): Promise<void>;
   /** CRC32C over revisions up to `revision` (0: the current one), as etcd computes it; in slices. */
   hashKv(revision: Revision): Promise<HashKvResult>;
+
+  /**
+   * Keeps a lease alive, whoever leads. Seconds that it lives from now; 0: there is no such lease (any more).
+   * Errors: Timeout, TimeoutDueToLeaderFail, RequestTooManyRequests, Stopped.
+   */
+  renewLease(lease: LeaseId, options: ProposeOptions): Promise<number>;
+  /** Undefined: there is no such lease. Errors as of `renewLease`. */
+  leaseTimes(
+    lease: LeaseId,
+    options: ProposeOptions & { readonly keys: boolean },
+  ): Promise<LeaseTimes | undefined>;
+  /** All leases that this member knows of, by what is left of them where it leads, then by id. */
+  leases(): readonly LeaseId[];
 
   status(): MemberStatus;
   members(): readonly MemberInfo[];

@@ -6,7 +6,7 @@
 import { encodeRaftRequest } from "../apply/raft-request.js";
 import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
-import type { ClusterId, MemberId, Revision } from "../base/brand.js";
+import type { ClusterId, LeaseId, MemberId, Revision } from "../base/brand.js";
 import { StoreError, storeError } from "../base/errors.js";
 import { isTxnReadOnly } from "../mvcc/checks.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
@@ -14,6 +14,7 @@ import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
 import type { RangeResult, TxnResult } from "../mvcc/results.js";
 import type { MvccStore } from "../mvcc/store.js";
 import type { Clock } from "../ports/clock.js";
+import type { LeasePeers, LeaseTimes } from "../ports/lease-peers.js";
 import type { Compactor } from "./compactor.js";
 import type {
   AlarmInfo,
@@ -31,6 +32,7 @@ import type { Effects, ReadTicket } from "./core/events.js";
 import type { Driver } from "./driver.js";
 import { hashKvAt } from "./hash.js";
 import type { LeaderWatch } from "./leader-watch.js";
+import { LeaseDesk } from "./lease-desk.js";
 import { requestIds } from "./request-ids.js";
 import type { StoreKeeper } from "./store-keeper.js";
 import { WaitTable } from "./waiters.js";
@@ -52,6 +54,7 @@ export interface MemberDeps {
   readonly keeper: StoreKeeper;
   readonly compactor: Compactor;
   readonly leaders: LeaderWatch;
+  readonly peers: LeasePeers;
   readonly watches: Watches;
   readonly clock: Clock;
 }
@@ -59,6 +62,7 @@ export interface MemberDeps {
 export class RunningMember implements Member {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
+  readonly leaseDesk: LeaseDesk;
   private readonly proposals = new WaitTable<bigint, ApplyResult>();
   private readonly reads = new WaitTable<ReadTicket, void>();
   private readonly nextRequestId: () => bigint;
@@ -71,6 +75,7 @@ export class RunningMember implements Member {
   ) {
     this.clusterId = options.clusterId;
     this.memberId = options.memberId;
+    this.leaseDesk = new LeaseDesk(options, { ...deps, linearize: (limit) => this.linearize(limit) });
     this.nextRequestId = requestIds(options.memberId, deps.clock.nowMs());
   }
 
@@ -132,6 +137,21 @@ export class RunningMember implements Member {
     return hashKvAt(revision, this.deps);
   }
 
+  renewLease(lease: LeaseId, options: ProposeOptions): Promise<number> {
+    return this.leaseDesk.renew(lease, options);
+  }
+
+  leaseTimes(
+    lease: LeaseId,
+    options: ProposeOptions & { readonly keys: boolean },
+  ): Promise<LeaseTimes | undefined> {
+    return this.leaseDesk.times(lease, options);
+  }
+
+  leases(): readonly LeaseId[] {
+    return this.leaseDesk.list();
+  }
+
   status(): MemberStatus {
     const { core, keeper } = this.deps;
     const raft = core.raft.status();
@@ -191,6 +211,7 @@ export class RunningMember implements Member {
     this.stopping = true;
     this.proposals.rejectAll(storeError("Stopped"));
     this.reads.rejectAll(storeError("Stopped"));
+    this.leaseDesk.stop();
     await this.deps.compactor.stop();
     await this.deps.driver.stop();
     await this.deps.keeper.close();
@@ -204,6 +225,7 @@ export class RunningMember implements Member {
     }
     for (const { id } of effects.refused) this.proposals.reject(id, storeError("RequestTooManyRequests"));
     for (const ticket of effects.reads) this.reads.resolve(ticket, undefined);
+    this.leaseDesk.observe(effects.renewals);
   }
 
   /** Called every heartbeat: gives up what has waited too long. */
@@ -214,6 +236,7 @@ export class RunningMember implements Member {
       driver.push({ type: "abandon", id });
     }
     this.reads.expire(before, (startedMs) => leaders.timeoutError(startedMs));
+    this.leaseDesk.expire(before);
   }
 
   /** Puts a request that is already encoded through the log; for configuration changes too. */

@@ -1,7 +1,8 @@
 /** Builds the state in memory over a store: one streaming pass over its revisions, with progress in the log. */
 import type { Logger } from "../base/logger.js";
+import type { LeaseMetrics } from "../lease/lease-metrics.js";
+import { Lessor } from "../lease/lessor.js";
 import type { ChangeSink } from "../mvcc/changes.js";
-import type { LeaseBook } from "../mvcc/contract.js";
 import { MvccStore } from "../mvcc/store.js";
 import type { Clock } from "../ports/clock.js";
 import type { RevisionStore } from "../ports/revision-store.js";
@@ -16,7 +17,7 @@ const caller = "member/restore";
 const progressIntervalMs = 1_000;
 
 export interface RestoreDeps {
-  readonly leases: LeaseBook;
+  readonly leaseMetrics: LeaseMetrics;
   readonly changes: ChangeSink;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -29,7 +30,8 @@ export async function restoreState(
   deps: RestoreDeps,
 ): Promise<ReplicatedState> {
   const { clock, logger } = deps;
-  const mvcc = new MvccStore({}, { log: store, leases: deps.leases, changes: deps.changes });
+  const leases = new Lessor({ records: store, metrics: deps.leaseMetrics });
+  const mvcc = new MvccStore({}, { log: store, leases, changes: deps.changes });
   const startedMs = clock.monotonicMs();
   let saidMs = startedMs;
   let count = 0;
@@ -52,5 +54,5 @@ export async function restoreState(
     "applied-index": store.durableApplied.index,
     took: `${(clock.monotonicMs() - startedMs).toFixed(3)}ms`,
   });
-  return new ReplicatedState(options, { records: store, mvcc });
+  return new ReplicatedState(options, { records: store, mvcc, leases });
 }

@@ -5,12 +5,13 @@
  * Invariant: what the store holds durably is never ahead of the member's own durable log.
  */
 import type { Index } from "../base/brand.js";
+import { DamageError } from "../base/errors.js";
 import { failpoints } from "../base/failpoint.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { PeerTransport } from "../ports/peer-transport.js";
 import type { LogMark, RaftLog } from "../ports/raft-log.js";
-import type { RevisionStore } from "../ports/revision-store.js";
+import type { RevisionStore, StoreImage } from "../ports/revision-store.js";
 import type { ReceivedImage } from "../ports/snapshot-store.js";
 import type { Message } from "../raft/message.js";
 import type { MemberCore } from "./core/core.js";
@@ -225,6 +226,29 @@ export class StoreKeeper {
       "remote-peer-id": message.to.toString(16),
       bytes: image.sizeBytes,
     });
-    peers.sendSnapshot({ ...message, snapshot: { ...message.snapshot, metadata } }, image);
+    const guarded = stopOnDamage(image, this.deps.fail);
+    peers.sendSnapshot({ ...message, snapshot: { ...message.snapshot, metadata } }, guarded);
   }
+}
+
+/**
+ * A member that finds its store damaged while it sends it must not go on: as a leader it would offer the same
+ * image for ever, and who needs one would never get it.
+ */
+function stopOnDamage(image: StoreImage, fail: (error: unknown) => void): StoreImage {
+  return {
+    applied: image.applied,
+    get sizeBytes() {
+      return image.sizeBytes;
+    },
+    async *chunks() {
+      try {
+        yield* image.chunks();
+      } catch (error) {
+        if (error instanceof DamageError) fail(error);
+        throw error;
+      }
+    },
+    close: () => image.close(),
+  };
 }

@@ -85,7 +85,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   const { requestBytesMax } = config.grpc;
   const member = new RunningMember(
     { ...identity, name, requestBytesMax, requestTimeoutMs, quotaBytes },
-    { core, driver, keeper, compactor, leaders, watches, clock },
+    { core, driver, keeper, compactor, leaders, peers, watches, clock },
   );
   connectPeers();
   const { electionTicks, initialElectionTickAdvance: advance } = config.raft;
@@ -111,7 +111,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
 
 function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger): MemberCore {
   const { identity, memoryLog, state, store } = opened;
-  const { electionTicks, preVote, snapshotCount, snapshotCatchUpEntries } = config.raft;
+  const { electionTicks, heartbeatMs, preVote, snapshotCount, snapshotCatchUpEntries } = config.raft;
   const raft = new RaftNode({
     id: identity.memberId,
     electionTicks,
@@ -136,6 +136,7 @@ function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger)
   return new MemberCore(
     {
       incarnation: nodeClock.nowMs(),
+      electionTimeoutMs: electionTicks * heartbeatMs,
       readRetryTicks: Math.max(2, Math.ceil(electionTicks / 2)),
       snapshotCount,
       catchUpEntries: snapshotCatchUpEntries,

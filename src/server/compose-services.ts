@@ -6,6 +6,7 @@ import { guarded } from "../api/guards.js";
 import { createHttpHandler, createMetricsHandler } from "../api/http/handler.js";
 import { respondNotFound } from "../api/http/respond.js";
 import { kvMethods } from "../api/kv.js";
+import { leaseMethods } from "../api/lease.js";
 import { maintenanceMethods } from "../api/maintenance.js";
 import { reflectionMethods } from "../api/reflection.js";
 import { watchMethods } from "../api/watch.js";
@@ -51,6 +52,7 @@ export function clientServices(
         { progressNotifyMs: config.watchProgressNotifyMs, fragmentBytes: receiveBytesMax },
         { clock: nodeClock, registry, random: Math.random },
       ),
+      ...leaseMethods(member, { ttlSecondsMin: leaseTtlSecondsMin(config) }),
       ...clusterMethods(member),
       ...maintenanceMethods(member, { serverVersion: etcdVersion }),
       ...grpcHealthMethods(member),
@@ -77,6 +79,11 @@ export function clientServices(
   };
 }
 
+/** One and a half election timeouts, in whole ticks, rounded up to seconds. */
+function leaseTtlSecondsMin({ raft }: ServerConfig): number {
+  return Math.ceil((Math.floor((3 * raft.electionTicks) / 2) * raft.heartbeatMs) / 1_000);
+}
+
 const noHttp: ListenOptions["http"] = (_request, response) => respondNotFound(response);
 
 /** What other members call, on the peer URLs. */
@@ -99,6 +106,7 @@ export function peerServices(
       snapshot: (message, image) => driver.pushSnapshot(message, image),
     },
     images: imageReceiver(config, logger),
+    leases: composed.member.leaseDesk,
     logger,
   });
   return {

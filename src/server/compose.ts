@@ -2,6 +2,7 @@
 import type { Logger } from "../base/logger.js";
 import { MetricRegistry } from "../base/metrics.js";
 import { clusterVersion } from "../base/version.js";
+import { leaseMetrics } from "../lease/lease-metrics.js";
 import { Publisher } from "../member/publisher.js";
 import { restoreState } from "../member/restore-state.js";
 import { WatchHub } from "../mvcc/watch/watch-hub.js";
@@ -34,11 +35,12 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   const { failed, fail } = failure();
   const hub = new WatchHub({ source: () => composed.watchSource(), wake: () => composed.watches.wake() });
   showWatches(registry, hub);
+  const leaseCounts = leaseMetrics(registry);
   const restore = (store: RevisionStore) =>
     restoreState(
       store,
       { learnersMax: config.learnersMax },
-      { leases: noLeases, changes: hub, clock: nodeClock, logger },
+      { leaseMetrics: leaseCounts, changes: hub, clock: nodeClock, logger },
     );
   const wal = { clock: nodeClock, logger, observer: walObserver(registry) };
   const opened = await openMember(config, { logger, wal, restore });
@@ -113,10 +115,3 @@ function failure(): { readonly failed: Promise<Error>; readonly fail: (error: un
   });
   return { failed, fail };
 }
-
-/** No lease exists until the lease service is built. */
-const noLeases = {
-  exists: () => false,
-  attach() {},
-  detach() {},
-};

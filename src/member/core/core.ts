@@ -22,7 +22,8 @@ import {
 import type { RaftNode } from "../../raft/node.js";
 import { type Entry, EntryType } from "../../raft/types.js";
 import { applyConfChangeEntry } from "./conf-changes.js";
-import { type CoreEvent, type Effects, noEffects } from "./events.js";
+import { type CoreEvent, type Effects, noEffects, type ReadTicket } from "./events.js";
+import { LeaseDuty } from "./lease-duty.js";
 import { ProposalQueue } from "./proposals.js";
 import { ReadTable } from "./reads.js";
 import type { ReplicatedState } from "./replicated-state.js";
@@ -32,6 +33,8 @@ export interface CoreOptions {
   readonly incarnation: number;
   /** Linearizable reads are asked anew after this many ticks without an answer. */
   readonly readRetryTicks: number;
+  /** A new leader lets every lease live so much longer. */
+  readonly electionTimeoutMs: number;
   /** Entries applied after which the log is cut (--snapshot-count). */
   readonly snapshotCount: number;
   /** Entries kept in memory behind the cut, for followers that lag (--snapshot-catchup-entries). */
@@ -52,6 +55,7 @@ const entriesPerTurnMax = 5_000;
 export class MemberCore {
   private readonly proposals = new ProposalQueue();
   private readonly reads: ReadTable;
+  private readonly leases: LeaseDuty;
   private readonly applyQueue: StorageApplyMessage[] = [];
   private effects: Effects = noEffects();
   private replicated: ReplicatedState;
@@ -65,6 +69,11 @@ export class MemberCore {
     const { id } = deps.raft.status();
     this.reads = new ReadTable({ id, incarnation: options.incarnation, retryTicks: options.readRetryTicks });
     this.replicated = deps.state;
+    this.leases = new LeaseDuty(
+      { extendMs: options.electionTimeoutMs },
+      { raft: deps.raft, reads: this.reads },
+      deps.state.deps.leases,
+    );
     this.lastCut = deps.lastCut;
     this.appliedIndex = deps.state.deps.records.durableApplied.index;
   }
@@ -89,6 +98,7 @@ export class MemberCore {
       case "tick":
         this.reads.tick();
         raft.tick();
+        this.leases.tick(event.nowMs);
         return;
       case "propose":
         if (!this.proposals.add(event.id, event.data)) this.refuse([event.id]);
@@ -101,6 +111,9 @@ export class MemberCore {
         return;
       case "read":
         this.reads.add(event.ticket);
+        return;
+      case "renewLease":
+        this.leases.renew(event.ticket, event.lease);
         return;
       case "message":
         raft.step(event.message);
@@ -118,6 +131,7 @@ export class MemberCore {
         raft.reportSnapshot(event.peer, event.arrived);
         return;
       case "transferLeadership":
+        this.leases.handOver();
         raft.transferLeadership(event.target);
         return;
     }
@@ -126,7 +140,9 @@ export class MemberCore {
   /** Everything that follows from the events since the last turn. */
   turn(): Effects {
     const { raft } = this.deps;
+    this.leases.watchRole();
     this.propose();
+    this.leases.propose();
     this.askForReads();
     let budget = entriesPerTurnMax;
     while (true) {
@@ -134,8 +150,10 @@ export class MemberCore {
       if (budget <= 0 || !raft.hasReady()) break;
       this.absorbReady();
     }
-    this.reads.release(this.appliedIndex, this.effects.reads);
-    this.effects.more = raft.hasReady() || (this.applyQueue.length > 0 && !this.storeIsFull());
+    this.releaseReads();
+    this.effects.renewals = this.leases.takeAnswers();
+    this.effects.more =
+      this.leases.wantsTurn || raft.hasReady() || (this.applyQueue.length > 0 && !this.storeIsFull());
     if (this.appliedIndex - this.lastCut >= this.options.snapshotCount)
       this.effects.cutAt = this.appliedIndex;
     const effects = this.effects;
@@ -147,6 +165,7 @@ export class MemberCore {
   adopt(state: ReplicatedState, mark: LogMark): void {
     assert(mark.index > this.appliedIndex, "a snapshot that is installed is ahead of what was applied");
     this.replicated = state;
+    this.leases.adopt(state.deps.leases);
     this.appliedIndex = mark.index;
     this.lastCut = mark.index;
     this.effects.membershipChanged = true;
@@ -167,6 +186,15 @@ export class MemberCore {
   private askForReads(): void {
     if (this.reads.canBegin && this.deps.raft.status().leader !== 0n)
       this.deps.raft.readIndex(this.reads.begin());
+  }
+
+  private releaseReads(): void {
+    const released: ReadTicket[] = [];
+    this.reads.release(this.appliedIndex, released);
+    for (const ticket of released) {
+      if (ticket > 0) this.effects.reads.push(ticket);
+      else this.leases.confirmed(ticket);
+    }
   }
 
   private absorbReady(): void {
@@ -210,7 +238,10 @@ export class MemberCore {
       for (const entry of page.entries) this.applyEntry(entry);
       count += page.entries.length;
       const last = page.entries.at(-1);
-      if (last !== undefined) this.replicated.seal({ index: last.index, term: last.term });
+      if (last !== undefined) {
+        this.replicated.seal({ index: last.index, term: last.term });
+        this.leases.applied(last.term);
+      }
       for (const response of page.responses) this.deps.raft.step(response);
     }
     return count;

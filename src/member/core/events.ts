@@ -4,13 +4,15 @@
  */
 
 import type { AppliedRequest } from "../../apply/applier.js";
-import type { Index, MemberId, RequestId } from "../../base/brand.js";
+import type { Index, LeaseId, MemberId, RequestId } from "../../base/brand.js";
+import type { RenewalTicket } from "../../lease/countdown.js";
+import type { LeaseAnswer } from "../../lease/lease-timing.js";
 import type { LogAppend, LogMark } from "../../ports/raft-log.js";
 import type { ConfChange } from "../../raft/conf-change.js";
 import type { Message } from "../../raft/message.js";
 import type { Snapshot } from "../../raft/types.js";
 
-/** Names a waiting linearizable read; the driver knows who waits. */
+/** Names a waiting linearizable read, from 1; the driver knows who waits. */
 export type ReadTicket = number;
 
 export type CoreEvent =
@@ -21,6 +23,8 @@ export type CoreEvent =
   /** The waiter gave up: the proposal is not proposed any more if it still waits for a leader. */
   | { readonly type: "abandon"; readonly id: RequestId }
   | { readonly type: "read"; readonly ticket: ReadTicket }
+  /** A client keeps a lease alive; the answer is in `Effects.renewals`. */
+  | { readonly type: "renewLease"; readonly ticket: RenewalTicket; readonly lease: LeaseId }
   | { readonly type: "message"; readonly message: Message }
   /** An append is durable: `responses` are its messages, of which those to others were sent by the driver. */
   | { readonly type: "persisted"; readonly responses: readonly Message[] }
@@ -61,6 +65,8 @@ export interface Effects {
   readonly refused: RefusedRequest[];
   /** Reads that may now be answered from local state. */
   readonly reads: ReadTicket[];
+  /** Keep-alives that are decided. */
+  renewals: readonly LeaseAnswer[];
   /** Set when the members or their URLs changed. */
   membershipChanged: boolean;
   /** Set when the leader, or this member's role, changed. */
@@ -79,6 +85,7 @@ export function noEffects(): Effects {
     applied: [],
     refused: [],
     reads: [],
+    renewals: [],
     membershipChanged: false,
     leaderChanged: false,
     cutAt: undefined,

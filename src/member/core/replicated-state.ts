@@ -1,5 +1,5 @@
 /**
- * Everything that the log builds, over one durable store: keys, members, alarms. Replaced as a whole when a
+ * Everything that the log builds, over one durable store: keys, leases, members, alarms. Replaced as a whole when a
  * snapshot is installed.
  */
 
@@ -8,6 +8,7 @@ import { Applier } from "../../apply/applier.js";
 import type { Index, Revision } from "../../base/brand.js";
 import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
 import type { StateRecords } from "../../base/state-records.js";
+import type { Lessor } from "../../lease/lessor.js";
 import { Membership } from "../../membership/membership.js";
 import type { MvccStore } from "../../mvcc/store.js";
 import type { AppliedMark } from "../../ports/revision-store.js";
@@ -39,12 +40,13 @@ export class ReplicatedState {
 
   constructor(
     options: { readonly learnersMax: number },
-    readonly deps: { readonly records: StateStore; readonly mvcc: MvccStore },
+    readonly deps: { readonly records: StateStore; readonly mvcc: MvccStore; readonly leases: Lessor },
   ) {
-    const { records, mvcc } = deps;
+    const { records, mvcc, leases } = deps;
     this.membership = new Membership(options, { records });
     this.alarms = new Alarms({ records });
-    this.applier = new Applier({ store: mvcc, membership: this.membership, alarms: this.alarms });
+    const { membership, alarms } = this;
+    this.applier = new Applier({ store: mvcc, membership, alarms, leases });
     const stored = records.getState(confStateKey);
     this.configuration = stored === undefined ? emptyConfState : decodeConfState(stored);
     this.sealedRevision = mvcc.revision;

@@ -15,7 +15,7 @@
  * the place of another is recognised.
  *
  * State keys and who owns them (names are fixed where they are used):
- *   raft/  mvcc/  (member/core)   member/ removed/ cluster/  (membership)   alarm/ (apply)   lease  auth
+ *   raft/  mvcc/  (member/core)   member/ removed/ cluster/  (membership)   alarm/ (apply)   lease/ (lease)   auth
  */
 import { assert } from "../../base/assert.js";
 import type { Revision } from "../../base/brand.js";

@@ -10,7 +10,7 @@ import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message } from "../../raft/message.js";
 import { encodeMessage } from "../../raft/message-codec.js";
 import type { GrpcChannel, GrpcClientStream } from "../http2/client.js";
-import { type RpcStatus, StatusCode } from "../rpc.js";
+import { RpcStatus, StatusCode } from "../rpc.js";
 import {
   decodeId,
   encodeBatch,
@@ -137,6 +137,16 @@ export class PeerLink {
       // An answer that does not come is the answer no: the one who asked tries again later.
       return false;
     }
+  }
+
+  /** The peer's answer to a unary call; rejects with RpcStatus, Unavailable where there is no link. */
+  async ask(path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const { connection } = this;
+    if (connection === undefined) throw new RpcStatus(StatusCode.Unavailable, "no link to the peer");
+    return connection.channel.unary(path, body, {
+      metadata: introductionMetadata(this.introduction),
+      timeoutMs,
+    });
   }
 
   close(): void {

@@ -1,11 +1,15 @@
 /** All links of one member: the PeerTransport that the driver sends by. */
-import type { MemberId } from "../../base/brand.js";
+import type { LeaseId, MemberId } from "../../base/brand.js";
 import type { Logger } from "../../base/logger.js";
 import type { Clock } from "../../ports/clock.js";
+import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../../ports/lease-peers.js";
 import type { Peer, PeerEvents, PeerTransport } from "../../ports/peer-transport.js";
 import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message, SnapshotMessage } from "../../raft/message.js";
+import { RpcStatus, StatusCode } from "../rpc.js";
+import { decodeRenewed, decodeTimes, encodeRenewals, encodeTimesRequest } from "./lease-protocol.js";
 import { type ChannelFactory, PeerLink } from "./peer-link.js";
+import { peerPaths } from "./protocol.js";
 
 export interface PeerLinksOptions {
   readonly clusterId: bigint;
@@ -21,7 +25,7 @@ export interface PeerLinksDeps {
   readonly events: Pick<PeerEvents, "unreachable" | "snapshotSent">;
 }
 
-export class PeerLinks implements PeerTransport {
+export class PeerLinks implements PeerTransport, LeasePeers {
   private readonly links = new Map<MemberId, PeerLink>();
 
   constructor(
@@ -84,9 +88,32 @@ export class PeerLinks implements PeerTransport {
     return answers.includes(true);
   }
 
+  async renewLeases(
+    leader: MemberId,
+    leases: readonly LeaseId[],
+    timeoutMs: number,
+  ): Promise<readonly RenewedSeconds[]> {
+    return decodeRenewed(await this.ask(leader, peerPaths.leaseKeepAlive, encodeRenewals(leases), timeoutMs));
+  }
+
+  async leaseTimes(
+    leader: MemberId,
+    lease: LeaseId,
+    { keys, timeoutMs }: { readonly keys: boolean; readonly timeoutMs: number },
+  ): Promise<LeaseTimes | "unknown"> {
+    const request = encodeTimesRequest(lease, keys);
+    return decodeTimes(await this.ask(leader, peerPaths.leaseTimeToLive, request, timeoutMs));
+  }
+
   async close(): Promise<void> {
     for (const link of this.links.values()) link.close();
     this.links.clear();
+  }
+
+  private ask(peer: MemberId, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
+    const link = this.links.get(peer);
+    if (link === undefined) throw new RpcStatus(StatusCode.Unavailable, "no such peer");
+    return link.ask(path, body, timeoutMs);
   }
 
   private open(peer: Peer): PeerLink {

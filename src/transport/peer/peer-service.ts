@@ -2,9 +2,10 @@
  * The receiving end of peer links. Whoever is of another cluster, was removed, or is not known to any member
  * that this one can ask, is refused before a byte of its messages is looked at.
  */
-import type { ClusterId, MemberId } from "../../base/brand.js";
+import type { ClusterId, LeaseId, MemberId } from "../../base/brand.js";
 import { emptyBytes } from "../../base/bytes.js";
 import type { Logger } from "../../base/logger.js";
+import type { LeaseTimes, RenewedSeconds } from "../../ports/lease-peers.js";
 import type { PeerEvents } from "../../ports/peer-transport.js";
 import type { ImageReceiver } from "../../ports/snapshot-store.js";
 import { isLocalType } from "../../raft/message.js";
@@ -17,6 +18,7 @@ import {
   StatusCode,
   type UnaryMethod,
 } from "../rpc.js";
+import { decodeRenewals, decodeTimesRequest, encodeRenewed, encodeTimes } from "./lease-protocol.js";
 import {
   decodeFrame,
   decodeId,
@@ -36,17 +38,32 @@ export interface MemberDirectory {
   isKnownElsewhere(id: MemberId): Promise<boolean>;
 }
 
+/** What a leader answers about leases. */
+export interface LeaseAnswers {
+  /** 0: there is no such lease; undefined: this member does not lead. */
+  renewHere(lease: LeaseId): Promise<RenewedSeconds>;
+  /** Rejects where this member does not lead. */
+  timesHere(lease: LeaseId, options: { readonly keys: boolean }): Promise<LeaseTimes | "unknown">;
+}
+
 export interface PeerServiceDeps {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   readonly directory: MemberDirectory;
   readonly events: Pick<PeerEvents, "message" | "snapshot">;
   readonly images: ImageReceiver;
+  readonly leases: LeaseAnswers;
   readonly logger: Logger;
 }
 
 export function peerMethods(deps: PeerServiceDeps): readonly RpcMethod[] {
-  return [messagesMethod(deps), snapshotMethod(deps), knowsMethod(deps)];
+  return [
+    messagesMethod(deps),
+    snapshotMethod(deps),
+    knowsMethod(deps),
+    keepAliveMethod(deps),
+    timeToLiveMethod(deps),
+  ];
 }
 
 const rawBytes = { decode: (bytes: Uint8Array) => bytes, encode: (bytes: Uint8Array) => bytes };
@@ -146,6 +163,32 @@ function knowsMethod(deps: PeerServiceDeps): UnaryMethod<Uint8Array, Uint8Array>
         throw new RpcStatus(StatusCode.PermissionDenied, "cluster ID mismatch");
       }
       return encodeId(deps.directory.isMember(decodeId(bytes)) ? 1n : 0n);
+    },
+  };
+}
+
+function keepAliveMethod(deps: PeerServiceDeps): UnaryMethod<Uint8Array, Uint8Array> {
+  return {
+    kind: "unary",
+    path: peerPaths.leaseKeepAlive,
+    ...rawBytes,
+    handle: async (bytes, call) => {
+      await admit(call, deps);
+      const leases = decodeRenewals(bytes);
+      return encodeRenewed(leases, await Promise.all(leases.map((lease) => deps.leases.renewHere(lease))));
+    },
+  };
+}
+
+function timeToLiveMethod(deps: PeerServiceDeps): UnaryMethod<Uint8Array, Uint8Array> {
+  return {
+    kind: "unary",
+    path: peerPaths.leaseTimeToLive,
+    ...rawBytes,
+    handle: async (bytes, call) => {
+      await admit(call, deps);
+      const { lease, keys } = decodeTimesRequest(bytes);
+      return encodeTimes(lease, await deps.leases.timesHere(lease, { keys }));
     },
   };
 }

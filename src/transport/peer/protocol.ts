@@ -4,6 +4,8 @@
  *   Messages  bidi    batches of Raft messages one way; the other way one empty message says "accepted"
  *   Snapshot  bidi    a Raft snapshot message, then the chunks of a store image; an empty message says "installed or dropped, but whole"
  *   Knows     unary   is this id a member, as far as you know?
+ *   LeaseKeepAlive, LeaseTimeToLive
+ *             unary   what only the leader can answer (lease-protocol.ts)
  *
  * A Raft message is raftpb.Message as etcd writes it. Every call names, in its metadata, the cluster and both ends.
  */
@@ -16,6 +18,8 @@ export const peerPaths = {
   messages: "/quorate.peer.v1.Peer/Messages",
   snapshot: "/quorate.peer.v1.Peer/Snapshot",
   knows: "/quorate.peer.v1.Peer/Knows",
+  leaseKeepAlive: "/quorate.peer.v1.Peer/LeaseKeepAlive",
+  leaseTimeToLive: "/quorate.peer.v1.Peer/LeaseTimeToLive",
 } as const;
 
 const clusterKey = "x-cluster-id";

@@ -1,0 +1,360 @@
+/**
+ * The leader's half of leases: which end when, which are to be checkpointed, who waits for a keep-alive. It begins
+ * with `promote` and ends with `demote`; in between a deadline only ever moves away.
+ *
+ * Time comes with ticks alone. What is granted, renewed or taken over between two ticks begins to count at the
+ * next one: so a lease may live a tick too long and never ends too early.
+ *
+ *   promote, begin, renew ──▶ fresh ──tick──▶ counting ──deadline──▶ expired ──takeExpired──▶ ending ──applied──▶ end
+ *
+ * Checkpoints (etcd has them every 5 minutes): the log learns how much is left of a lease that nobody renews, so
+ * that the next leader goes on from there. One that is kept alive, usually at every third of its time, costs
+ * nothing. A keep-alive of a lease with a checkpoint is confirmed only when the log has taken it back: a leader
+ * that came between would end it too early.
+ */
+import { assert } from "../base/assert.js";
+import { limits } from "../base/limits.js";
+import { Countdown, never, type RenewalTicket } from "./countdown.js";
+import type { Lease } from "./lease.js";
+import type { LeaseMetrics } from "./lease-metrics.js";
+import { WakeQueue } from "./wake-queue.js";
+
+export interface LeaseAnswer {
+  readonly ticket: RenewalTicket;
+  /** Seconds that the lease lives from now; 0: it is gone; undefined: this member leads no more, ask the one that does. */
+  readonly ttlSeconds: number | undefined;
+}
+
+export class LeaseTiming {
+  private isLeading = false;
+  private nowMs = 0;
+  private readonly queue = new WakeQueue<Countdown>();
+  /** Begin to count at the next tick, in slices where they are many. */
+  private fresh: Countdown[] = [];
+  private expired: Countdown[] = [];
+  private toCheckpoint: Countdown[] = [];
+  private toClear: Countdown[] = [];
+  private answers: LeaseAnswer[] = [];
+  private endingCount = 0;
+
+  constructor(private readonly metrics: LeaseMetrics) {}
+
+  get leading(): boolean {
+    return this.isLeading;
+  }
+
+  /** Takes over all leases. Each gets `extendMs` on top of what is left: the election took its time from the clients. */
+  promote(leases: Iterable<Lease>, extendMs: number): void {
+    assert(!this.isLeading, "a leader takes over once");
+    this.isLeading = true;
+    for (const lease of leases) {
+      lease.countdown = new Countdown(lease);
+      const leftSeconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
+      this.count(lease.countdown, leftSeconds * 1_000 + extendMs);
+    }
+  }
+
+  /** Nothing expires any more; whoever waits is sent to the next leader. */
+  demote(leases: Iterable<Lease>): void {
+    if (!this.isLeading) return;
+    for (const lease of leases) {
+      const { countdown } = lease;
+      lease.countdown = undefined;
+      if (countdown !== undefined) this.answerAll(countdown, undefined);
+    }
+    this.isLeading = false;
+    this.queue.clear();
+    this.fresh = [];
+    this.expired = [];
+    this.toCheckpoint = [];
+    this.toClear = [];
+    this.endingCount = 0;
+  }
+
+  /** `lease` was granted. */
+  begin(lease: Lease): void {
+    if (!this.isLeading) return;
+    lease.countdown = new Countdown(lease);
+    this.count(lease.countdown, lease.ttlSeconds * 1_000);
+  }
+
+  /** `lease` is gone. */
+  end(lease: Lease): void {
+    const { countdown } = lease;
+    if (countdown === undefined) return;
+    lease.countdown = undefined;
+    this.queue.remove(countdown);
+    if (countdown.isEnding) {
+      this.endingCount--;
+      this.metrics.expired.add();
+    }
+    // Those lists that may still name it look first whether it is the lease's countdown.
+    this.answerAll(countdown, 0);
+  }
+
+  /** A checkpoint of `lease` was applied. */
+  checkpointed(lease: Lease): void {
+    const { countdown } = lease;
+    if (countdown === undefined) return;
+    if (lease.remainingSeconds > 0) {
+      countdown.checkpointsOut = Math.max(0, countdown.checkpointsOut - 1);
+      return;
+    }
+    for (const ticket of countdown.clearing ?? []) this.confirm(ticket, lease);
+    countdown.clearing = undefined;
+  }
+
+  /** A keep-alive from a client, after this leader was confirmed to be one. The answer comes by `takeAnswers`. */
+  renew(lease: Lease | undefined, ticket: RenewalTicket): void {
+    assert(this.isLeading, "only a leader renews");
+    const countdown = lease?.countdown;
+    if (lease === undefined || countdown === undefined) {
+      this.answers.push({ ticket, ttlSeconds: 0 });
+      return;
+    }
+    if (countdown.deadlineMs <= this.nowMs) {
+      countdown.late ??= [];
+      countdown.late.push(ticket);
+      return;
+    }
+    countdown.wasRenewed = true;
+    this.count(countdown, lease.ttlSeconds * 1_000);
+    if (lease.remainingSeconds === 0 && countdown.checkpointsOut === 0) {
+      this.confirm(ticket, lease);
+      return;
+    }
+    if (countdown.clearing === undefined) {
+      this.toClear.push(countdown);
+      countdown.clearing = [];
+    }
+    countdown.clearing.push(ticket);
+  }
+
+  /** Milliseconds until `lease` ends, negative once it should have; undefined at a member that does not lead. */
+  remainingMs(lease: Lease): number | undefined {
+    const { countdown } = lease;
+    if (countdown === undefined) return undefined;
+    return countdown.freshMs > 0 ? countdown.freshMs : countdown.deadlineMs - this.nowMs;
+  }
+
+  /** The time is `nowMs`, on a clock that never goes back. */
+  tick(nowMs: number): void {
+    this.nowMs = Math.max(this.nowMs, Math.floor(nowMs));
+    if (!this.isLeading) return;
+    this.startFresh();
+    for (let woken = 0; woken < limits.leaseWakesPerTickMax; woken++) {
+      const countdown = this.queue.first;
+      if (countdown === undefined || countdown.wakeMs > this.nowMs) return;
+      this.queue.remove(countdown);
+      this.wake(countdown);
+    }
+  }
+
+  /** The earliest deadline that has passed of those leases whose end is not in the log; undefined when there is none. */
+  earliestExpired(): number | undefined {
+    this.dropAnswered();
+    return this.expired[0]?.deadlineMs;
+  }
+
+  /**
+   * At most `max` leases whose deadline was at or before `confirmedMs`, to be revoked through the log; each is
+   * given once. `revokeFailed` gives one back.
+   */
+  takeExpired(confirmedMs: number, max: number): readonly Lease[] {
+    const room = Math.min(max, limits.leaseRevokesInFlightMax - this.endingCount);
+    const taken: Lease[] = [];
+    let at = 0;
+    for (; at < this.expired.length && taken.length < room; at++) {
+      const countdown = this.expired[at]!;
+      if (!isCurrent(countdown)) continue;
+      if (countdown.deadlineMs > confirmedMs) break;
+      countdown.isEnding = true;
+      taken.push(countdown.lease);
+    }
+    this.expired.splice(0, at);
+    this.endingCount += taken.length;
+    return taken;
+  }
+
+  /** The log did not take the end of `lease`, or every member refused it: it is tried again later. */
+  revokeFailed(lease: Lease): void {
+    const { countdown } = lease;
+    if (countdown === undefined || !countdown.isEnding) return;
+    countdown.isEnding = false;
+    this.endingCount--;
+    this.answerAll(countdown, 0);
+    countdown.wakeMs = this.nowMs + limits.leaseRevokeRetryMs;
+    this.queue.add(countdown);
+  }
+
+  /** Leases whose remaining time is to be put in the log, and (0 seconds) those from which it is to be taken back. */
+  takeCheckpoints(): readonly LeaseCheckpoint[] {
+    const checkpoints: LeaseCheckpoint[] = [];
+    for (const countdown of this.toClear) {
+      if (isCurrent(countdown)) checkpoints.push({ id: countdown.lease.id, remainingSeconds: 0 });
+    }
+    for (const countdown of this.toCheckpoint) this.addCheckpoint(countdown, checkpoints);
+    this.toClear = [];
+    this.toCheckpoint = [];
+    return checkpoints;
+  }
+
+  /** The log did not take `checkpoints`. Whoever waits for them asks again. */
+  checkpointsFailed(checkpoints: readonly LeaseCheckpoint[], find: (id: bigint) => Lease | undefined): void {
+    for (const { id, remainingSeconds } of checkpoints) {
+      const countdown = find(id)?.countdown;
+      if (countdown === undefined) continue;
+      if (remainingSeconds > 0) countdown.checkpointsOut--;
+      else {
+        this.answer(countdown.clearing, undefined);
+        countdown.clearing = undefined;
+      }
+    }
+  }
+
+  /** Marks what a successor would not know, so that `takeCheckpoints` gives it: leadership is being handed over. */
+  checkpointAll(leases: Iterable<Lease>): void {
+    this.toCheckpoint = [];
+    for (const { countdown } of leases) {
+      if (this.toCheckpoint.length >= limits.leaseHandOverCheckpointsMax) return;
+      if (countdown !== undefined && this.worthCheckpointing(countdown)) this.toCheckpoint.push(countdown);
+    }
+  }
+
+  /** Whether `takeCheckpoints`, or `takeExpired` with `confirmedMs`, has something to give. */
+  hasWork(confirmedMs: number): boolean {
+    if (this.toClear.length > 0 || this.toCheckpoint.length > 0) return true;
+    if (this.endingCount >= limits.leaseRevokesInFlightMax) return false;
+    return (this.earliestExpired() ?? never) <= confirmedMs;
+  }
+
+  takeAnswers(): readonly LeaseAnswer[] {
+    if (this.answers.length === 0) return noAnswers;
+    const { answers } = this;
+    this.answers = [];
+    return answers;
+  }
+
+  private count(countdown: Countdown, durationMs: number): void {
+    if (countdown.freshMs === 0) this.fresh.push(countdown);
+    countdown.freshMs = durationMs;
+    countdown.deadlineMs = never;
+  }
+
+  private startFresh(): void {
+    const { fresh } = this;
+    const count = Math.min(fresh.length, limits.leaseStartsPerTickMax);
+    for (let at = 0; at < count; at++) {
+      const countdown = fresh[at]!;
+      if (!isCurrent(countdown)) continue;
+      // The tick's time was cut to whole milliseconds.
+      countdown.deadlineMs = this.nowMs + 1 + countdown.freshMs;
+      countdown.freshMs = 0;
+      countdown.checkpointMs = this.nowMs + firstCheckpointMs(countdown);
+      if (countdown.queuePosition < 0) this.sleep(countdown);
+      // One that sleeps wakes at the old time, sees the new one, and sleeps on: so a renewal costs no place.
+    }
+    this.fresh = count === fresh.length ? [] : fresh.slice(count);
+  }
+
+  private sleep(countdown: Countdown): void {
+    countdown.wakeMs = Math.min(countdown.deadlineMs, countdown.checkpointMs);
+    this.queue.add(countdown);
+  }
+
+  private wake(countdown: Countdown): void {
+    if (countdown.freshMs > 0) return;
+    if (countdown.deadlineMs <= this.nowMs) {
+      this.expired.push(countdown);
+      return;
+    }
+    if (countdown.checkpointMs <= this.nowMs) this.planCheckpoint(countdown);
+    this.sleep(countdown);
+  }
+
+  private planCheckpoint(countdown: Countdown): void {
+    const everyMs = checkpointEveryMs(countdown.lease);
+    if (this.toCheckpoint.length >= limits.leaseCheckpointsPerTickMax) {
+      // Too many at once: it costs a successor's precision, not correctness, to pass some over.
+      countdown.checkpointMs = this.nowMs + 2 * everyMs;
+      return;
+    }
+    countdown.checkpointMs = this.nowMs + everyMs;
+    if (this.worthCheckpointing(countdown)) this.toCheckpoint.push(countdown);
+  }
+
+  /** Whether a successor would grant more than what is left. While a checkpoint is taken back none is made. */
+  private worthCheckpointing(countdown: Countdown): boolean {
+    const { lease } = countdown;
+    if (countdown.freshMs > 0 || countdown.clearing !== undefined || countdown.deadlineMs <= this.nowMs)
+      return false;
+    const known = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
+    return this.leftSeconds(countdown) < known;
+  }
+
+  private addCheckpoint(countdown: Countdown, checkpoints: LeaseCheckpoint[]): void {
+    if (!isCurrent(countdown) || !this.worthCheckpointing(countdown)) return;
+    countdown.checkpointsOut++;
+    checkpoints.push({ id: countdown.lease.id, remainingSeconds: this.leftSeconds(countdown) });
+  }
+
+  /** Rounded up: a successor must not end it early. */
+  private leftSeconds(countdown: Countdown): number {
+    return Math.ceil((countdown.deadlineMs - this.nowMs) / 1_000);
+  }
+
+  private confirm(ticket: RenewalTicket, lease: Lease): void {
+    this.metrics.renewed.add();
+    this.answers.push({ ticket, ttlSeconds: lease.ttlSeconds });
+  }
+
+  private answerAll(countdown: Countdown, ttlSeconds: number | undefined): void {
+    this.answer(countdown.late, ttlSeconds);
+    this.answer(countdown.clearing, ttlSeconds);
+    countdown.late = undefined;
+    countdown.clearing = undefined;
+  }
+
+  private answer(tickets: readonly RenewalTicket[] | undefined, ttlSeconds: number | undefined): void {
+    for (const ticket of tickets ?? []) this.answers.push({ ticket, ttlSeconds });
+  }
+
+  /** Those at the front that ended otherwise, by a client's revoke. */
+  private dropAnswered(): void {
+    let gone = 0;
+    while (gone < this.expired.length && !isCurrent(this.expired[gone]!)) gone++;
+    if (gone > 0) this.expired.splice(0, gone);
+  }
+}
+
+/** One item of etcdserverpb.LeaseCheckpointRequest. */
+export interface LeaseCheckpoint {
+  readonly id: bigint;
+  /** 0: the whole time is left again. */
+  readonly remainingSeconds: number;
+}
+
+const noAnswers: readonly LeaseAnswer[] = [];
+
+function isCurrent(countdown: Countdown): boolean {
+  return countdown.lease.countdown === countdown;
+}
+
+/**
+ * A lease that nobody has renewed yet may be one that nobody will: its time is kept closely. One that is kept
+ * alive is left alone a little longer than the third of its time at which clients renew.
+ */
+function firstCheckpointMs({ lease, wasRenewed }: Countdown): number {
+  if (!wasRenewed) return checkpointEveryMs(lease);
+  return Math.min(limits.leaseCheckpointMsMax, lease.ttlSeconds * keptAliveCheckpointMsPerSecond);
+}
+
+function checkpointEveryMs(lease: Lease): number {
+  const partMs = lease.ttlSeconds * checkpointMsPerSecond;
+  return Math.max(limits.leaseCheckpointMsMin, Math.min(limits.leaseCheckpointMsMax, partMs));
+}
+
+/** A fifth of the time to live. */
+const checkpointMsPerSecond = 200;
+/** Two fifths: above the third at which clients renew. */
+const keptAliveCheckpointMsPerSecond = 400;

@@ -1,0 +1,149 @@
+/**
+ * Where keep-alives and questions about leases come in, at any member: answered here when this member leads, else
+ * by the leader. Until there is one that answers, it is asked again.
+ */
+
+import type { LeaseId, MemberId } from "../base/brand.js";
+import { latin1ToBytes } from "../base/bytes.js";
+import { StoreError, storeError } from "../base/errors.js";
+import type { RenewalTicket } from "../lease/countdown.js";
+import type { LeaseAnswer } from "../lease/lease-timing.js";
+import type { Clock } from "../ports/clock.js";
+import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../ports/lease-peers.js";
+import type { ProposeOptions } from "./contract.js";
+import type { MemberCore } from "./core/core.js";
+import type { Driver } from "./driver.js";
+import type { LeaderWatch } from "./leader-watch.js";
+import { RenewalBatches } from "./renewal-batches.js";
+import { WaitTable } from "./waiters.js";
+
+export interface LeaseDeskOptions {
+  readonly memberId: MemberId;
+  /** Longest time that a question waits for a leader that answers it. */
+  readonly requestTimeoutMs: number;
+}
+
+export interface LeaseDeskDeps {
+  readonly core: MemberCore;
+  readonly driver: Driver;
+  readonly leaders: LeaderWatch;
+  readonly peers: LeasePeers;
+  readonly clock: Clock;
+  /** A linearizable read at this member. */
+  readonly linearize: (options: ProposeOptions) => Promise<void>;
+}
+
+/** Pause before a leader is asked again that did not answer; etcd waits as long. */
+const retryPauseMs = 50;
+
+export class LeaseDesk {
+  private readonly renewals = new WaitTable<RenewalTicket, RenewedSeconds>();
+  private nextTicket: RenewalTicket = 1;
+  private readonly batches: RenewalBatches;
+  private stopped = false;
+
+  constructor(
+    private readonly options: LeaseDeskOptions,
+    private readonly deps: LeaseDeskDeps,
+  ) {
+    this.batches = new RenewalBatches({ timeoutMs: options.requestTimeoutMs }, { peers: deps.peers });
+  }
+
+  /** Seconds that the lease lives from now; 0: there is no such lease (any more). Errors: Timeout…, Stopped. */
+  renew(id: LeaseId, options: ProposeOptions): Promise<number> {
+    return this.askLeader(options, (leader) =>
+      leader === this.options.memberId ? this.renewHere(id) : this.batches.renew(leader, id),
+    );
+  }
+
+  /** Undefined: there is no such lease. Errors: Timeout…, Stopped. */
+  async times(
+    id: LeaseId,
+    options: ProposeOptions & { readonly keys: boolean },
+  ): Promise<LeaseTimes | undefined> {
+    const times = await this.askLeader(options, (leader, timeoutMs) =>
+      leader === this.options.memberId
+        ? this.timesHere(id, options)
+        : this.deps.peers.leaseTimes(leader, id, { keys: options.keys, timeoutMs }),
+    );
+    return times === "unknown" ? undefined : times;
+  }
+
+  /** As the leader, if it is one; for other members too. */
+  renewHere(id: LeaseId): Promise<RenewedSeconds> {
+    if (this.stopped) throw storeError("Stopped");
+    const ticket = this.nextTicket++;
+    const done = this.renewals.wait(ticket, this.deps.clock.monotonicMs());
+    this.deps.driver.push({ type: "renewLease", ticket, lease: id });
+    return done;
+  }
+
+  /** As the leader; for other members too. Errors: NotLeader, those of a linearizable read. */
+  async timesHere(id: LeaseId, options: { readonly keys: boolean }): Promise<LeaseTimes | "unknown"> {
+    await this.deps.linearize({ timeoutMs: undefined });
+    const { leases } = this.deps.core.state.deps;
+    if (!leases.timing.leading) throw storeError("NotLeader");
+    const lease = leases.find(id);
+    if (lease === undefined) return "unknown";
+    return {
+      // Never −1, which would say that there is no such lease.
+      remainingSeconds: Math.max(0, Math.floor((leases.timing.remainingMs(lease) ?? 0) / 1_000)),
+      grantedSeconds: lease.ttlSeconds,
+      keys: options.keys ? lease.keys.map(latin1ToBytes) : [],
+    };
+  }
+
+  /** All there are, as far as this member has applied: by the time that is left where it leads, then by id. */
+  list(): readonly LeaseId[] {
+    const { leases } = this.deps.core.state.deps;
+    return [...leases.all()]
+      .map((lease) => ({ id: lease.id, leftMs: leases.timing.remainingMs(lease) ?? 0 }))
+      .sort((a, b) => a.leftMs - b.leftMs || (a.id < b.id ? -1 : 1))
+      .map(({ id }) => id);
+  }
+
+  /** After each turn of the core. */
+  observe(answers: readonly LeaseAnswer[]): void {
+    for (const { ticket, ttlSeconds } of answers) this.renewals.resolve(ticket, ttlSeconds);
+  }
+
+  /** Every heartbeat: those who began before `beforeMs` have waited too long. */
+  expire(beforeMs: number): void {
+    this.renewals.expire(beforeMs, (startedMs) => this.deps.leaders.timeoutError(startedMs));
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.renewals.rejectAll(storeError("Stopped"));
+  }
+
+  private async askLeader<Answer>(
+    { timeoutMs }: ProposeOptions,
+    ask: (leader: MemberId, timeoutMs: number) => Promise<Answer | undefined>,
+  ): Promise<Answer> {
+    const { leaders, clock } = this.deps;
+    const { requestTimeoutMs } = this.options;
+    const startedMs = clock.monotonicMs();
+    const endMs = startedMs + Math.min(timeoutMs ?? requestTimeoutMs, requestTimeoutMs);
+    while (true) {
+      if (this.stopped) throw storeError("Stopped");
+      const leftMs = endMs - clock.monotonicMs();
+      if (leftMs <= 0) throw leaders.timeoutError(startedMs);
+      if (!(await leaders.until((leader) => leader !== 0n, { limitMs: leftMs, clock }))) continue;
+      const answer = await this.attempt(() => ask(leaders.current, leftMs));
+      if (answer !== undefined) return answer;
+      await new Promise<void>((resolve) => clock.after(retryPauseMs, resolve));
+    }
+  }
+
+  /** Undefined: not answered by a leader; a full queue and the stop of this member are answers. */
+  private async attempt<Answer>(ask: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
+    try {
+      return await ask();
+    } catch (error) {
+      const { code } = error instanceof StoreError ? error.detail : { code: undefined };
+      if (code === "Stopped" || code === "RequestTooManyRequests") throw error;
+      return undefined;
+    }
+  }
+}
