@@ -55,6 +55,14 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && native.compare(a, b) === 0;
 }
 
+/**
+ * Memory for short or like-lived bytes, contents undefined until written: small pieces share a pool of Node's
+ * (`Buffer.poolSize`, raised in server/run-server.ts), as an ArrayBuffer each costs more than filling it.
+ */
+export function allocatePooledBytes(sizeBytes: number): Uint8Array {
+  return native.allocUnsafe(sizeBytes);
+}
+
 /** Fresh memory of its own (not part of a shared pool), contents undefined until written. */
 export function allocateBytes(sizeBytes: number): Uint8Array {
   return native.allocUnsafeSlow(sizeBytes);

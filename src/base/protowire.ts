@@ -3,7 +3,7 @@
  * contract, sub-slices instead of copies. Cold messages use the generated codecs in gen/.
  * Source: protobuf.dev, "Encoding".
  */
-import { allocateBytes } from "./bytes.js";
+import { allocatePooledBytes } from "./bytes.js";
 
 export const wireVarint = 0;
 export const wireFixed64 = 1;
@@ -177,7 +177,7 @@ export class ProtoWriter {
   private view: number;
 
   constructor(sizeHintBytes = 256) {
-    this.bytes = allocateBytes(Math.max(sizeHintBytes, 16));
+    this.bytes = allocatePooledBytes(Math.max(sizeHintBytes, 16));
     this.view = 0;
   }
 
@@ -286,7 +286,7 @@ export class ProtoWriter {
   private reserve(count: number): void {
     const need = this.view + count;
     if (need <= this.bytes.length) return;
-    const grown = allocateBytes(Math.max(need, this.bytes.length * 2));
+    const grown = allocatePooledBytes(Math.max(need, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.view));
     this.bytes = grown;
   }

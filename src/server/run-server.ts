@@ -16,6 +16,9 @@ import { ExitStatus, guardProcess, ProcessLife } from "./process-life.js";
 import { describeStartFailure } from "./start-failure.js";
 import { architectureName, versionText } from "./version-text.js";
 
+// Requests and entries are a few hundred bytes: a larger pool makes one allocation of many.
+Buffer.poolSize = 64 * 1024;
+
 /** Runs a member until it is told to stop. `args` are flags, without the names of interpreter and program. */
 export async function runServer(args: readonly string[]): Promise<void> {
   const loaded = await loadConfig({ args, environment: process.env, defaultHost: findDefaultHost() });
