@@ -1,6 +1,7 @@
 /** Entry of `etcd …` and `quorate server …`. Asking for the version must be quick, so nothing else is loaded then. */
 import { realpathSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+
 import { versionText } from "./version-text.js";
 
 /** Runs what `args` (flags, without the names of interpreter and program) ask for. */
