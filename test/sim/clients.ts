@@ -10,7 +10,7 @@
 import { RequestField } from "../../src/apply/raft-request.js";
 import type { ApplyResult } from "../../src/apply/result.js";
 import { bytesToLatin1, latin1ToBytes } from "../../src/base/bytes.js";
-import { isStoreError, StoreError } from "../../src/base/errors.js";
+import { DamageError, isStoreError, StoreError, storeError } from "../../src/base/errors.js";
 import { decodeKeyValue } from "../../src/mvcc/key-value.js";
 import type { RangeRequest } from "../../src/mvcc/requests.js";
 import type { RangeResult } from "../../src/mvcc/results.js";
@@ -160,7 +160,7 @@ export class SimulatedClient {
     ready
       .then(() => {
         if (!process.alive) return;
-        const outcome = rangeOutcome(running, request);
+        const outcome = rangeOutcome(process, running, request);
         checkRead(process.name, request, outcome, { history, coverage });
         if (!(outcome instanceof StoreError)) {
           if (kind === "read" && asked.isStill())
@@ -263,10 +263,16 @@ function attempt<Value>(call: () => Promise<Value>): Promise<Value> {
   }
 }
 
-function rangeOutcome(running: Running, request: RangeRequest): RangeResult | StoreError {
+function rangeOutcome(
+  { machine }: MemberProcess,
+  running: Running,
+  request: RangeRequest,
+): RangeResult | StoreError {
   try {
     return running.member.range(request);
   } catch (error) {
+    // Damage is told, not served.
+    if (error instanceof DamageError && machine.disk.damaged !== undefined) return storeError("Corrupt");
     return expected(error);
   }
 }

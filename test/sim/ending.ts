@@ -54,7 +54,12 @@ export class Ending {
     }
   }
 
-  /** The members that must be up: those of the configuration whose disk is sound. */
+  /** Those whose disk is sound: what the others say of their keys may be that it is damaged. */
+  private sound(): MemberProcess[] {
+    return this.members().filter(({ machine }) => machine.disk.damaged === undefined);
+  }
+
+  /** The members that are up. */
   private members(): MemberProcess[] {
     const { history, machines } = this.deps;
     const { voters, learners, votersOutgoing } = history.configuration;
@@ -102,7 +107,7 @@ export class Ending {
 
   private compareStates(): void {
     const { history } = this.deps;
-    for (const { name, running } of this.members()) {
+    for (const { name, running } of this.sound()) {
       const { mvcc } = running!.core.state.deps;
       if (mvcc.revision !== history.revision) {
         throw new Violation(
@@ -122,7 +127,7 @@ export class Ending {
   private compareHashes(): void {
     const { scheduler, isOver } = this.deps;
     const hashes: (HashKvResult & { readonly name: string })[] = [];
-    const members = this.members();
+    const members = this.sound();
     for (const process of members) {
       scheduler.after(0, process, () => {
         void process
