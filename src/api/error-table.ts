@@ -101,6 +101,20 @@ export function errorText(code: PlainErrorCode): string {
 }
 
 /**
+ * Runs a handler of a service that in etcd is a client of its own server: whatever failed there, its text arrives
+ * with the status Unknown.
+ */
+export async function asUnknown<Answer>(handle: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await handle();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    const { detail } = error;
+    throw new RpcStatus(StatusCode.Unknown, detail.code === "Other" ? detail.text : errorText(detail.code));
+  }
+}
+
+/**
  * The status that a client sees. What is neither expected nor a status is our bug: the client learns that much,
  * and `onUnexpected` gets the error for the log.
  */

@@ -103,6 +103,8 @@ export const limits = {
   renewalsPerCallMax: 4_096,
   /** Such calls on their way at once; the next ones gather. */
   renewalCallsMax: 64,
+  /** Batches of events that wait for a reader inside the server (lock, election); more stay history. */
+  keyEventsWaitingMax: 16,
   /** Keep-alives of one stream that are under way at once; the next is read when one is answered. */
   keepAlivesPerStreamMax: 1_024,
 
@@ -172,6 +174,16 @@ export const limits = {
   clientRetryPauseMs: 25,
   /** Pause between dialing one endpoint and the next, ms; RFC 8305 section 8 recommends 250. */
   clientConnectStaggerMs: 250,
+  /** Longest pause, ms, before the client opens a broken watch or keep-alive stream again: about an election. */
+  clientReopenPauseMsMax: 1_000,
+  /** Time, ms, between looks whether the endpoint that a client was moved away from is back: a restart takes less. */
+  clientHomeCheckMs: 30_000,
+  /** Events that a watch of the client holds for a slow reader; above it they stay in the server's history. */
+  clientWatchBacklogBytesMax: 16 * mib,
+  /** Times in a row that a stream of the client is opened with a new token, each refused, before it fails. */
+  clientTokenRefusalsMax: 3,
+  /** Time, ms, in which the first answer for a lease of unknown TTL must come; etcd's client assumes the same TTL. */
+  clientLeaseFirstAnswerMs: 5_000,
   /** Watches of one stream: a client with more uses several. Each takes some 500 bytes. */
   streamWatchesMax: 1_000_000,
   /** Requests of one watch stream that are handled in one turn: about 1 ms. */

@@ -1,5 +1,6 @@
 /** What a member serves: the client API, the peers' service, HTTP beside them. */
 import { clusterMethods } from "../api/cluster.js";
+import { electionMethods } from "../api/election.js";
 import { toRpcStatus } from "../api/error-table.js";
 import { grpcHealthMethods } from "../api/grpc-health.js";
 import { guarded } from "../api/guards.js";
@@ -7,6 +8,7 @@ import { createHttpHandler, createMetricsHandler } from "../api/http/handler.js"
 import { respondNotFound } from "../api/http/respond.js";
 import { kvMethods } from "../api/kv.js";
 import { leaseMethods } from "../api/lease.js";
+import { lockMethods } from "../api/lock.js";
 import { maintenanceMethods } from "../api/maintenance.js";
 import { reflectionMethods } from "../api/reflection.js";
 import { watchMethods } from "../api/watch.js";
@@ -44,6 +46,7 @@ export function clientServices(
   const { logger, registry } = deps;
   const receiveBytesMax = config.grpc.requestBytesMax + limits.requestOverheadBytesMax;
   const { corsOrigins, hostWhitelist } = config.http;
+  const leaseOptions = { ttlSecondsMin: leaseTtlSecondsMin(config) };
   const served = guarded(
     [
       ...kvMethods(member, { txnOpsMax: config.txnOpsMax }),
@@ -52,7 +55,9 @@ export function clientServices(
         { progressNotifyMs: config.watchProgressNotifyMs, fragmentBytes: receiveBytesMax },
         { clock: nodeClock, registry, random: Math.random },
       ),
-      ...leaseMethods(member, { ttlSecondsMin: leaseTtlSecondsMin(config) }),
+      ...leaseMethods(member, leaseOptions),
+      ...lockMethods(member, leaseOptions),
+      ...electionMethods(member, leaseOptions),
       ...clusterMethods(member),
       ...maintenanceMethods(member, { serverVersion: etcdVersion }),
       ...grpcHealthMethods(member),
