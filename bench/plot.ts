@@ -14,7 +14,8 @@ export function decades(values: readonly number[]): readonly [low: number, high:
   const positive = values.filter((value) => value > 0);
   if (positive.length === 0) return [0, 1];
   const low = Math.floor(Math.log10(Math.min(...positive)));
-  const high = Math.ceil(Math.log10(Math.max(...positive)));
+  // Adding zero makes a plain zero of a negative one.
+  const high = Math.ceil(Math.log10(Math.max(...positive))) + 0;
   return high > low ? [low, high] : [low, low + 1];
 }
 
