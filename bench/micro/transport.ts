@@ -32,6 +32,7 @@ async function serveOurs(): Promise<number> {
       methods: [{ kind: "unary", path, decode: same, encode: same, handle: () => empty }],
       mapError: (error) => new RpcStatus(StatusCode.Internal, String(error)),
       http: (_request, response) => response.end(),
+      endpoint: "client",
       tls: undefined,
       receiveBytesMax: 2 * 1024 * 1024,
       concurrentStreamsMax: 10_000,

@@ -73,6 +73,7 @@ export function clientServices(
   });
   const common = {
     ...connectionOptions(config),
+    endpoint: "client" as const,
     mapError: errorMapper(logger),
     receiveBytesMax,
   };
@@ -116,6 +117,7 @@ export function peerServices(
   });
   return {
     ...connectionOptions(config),
+    endpoint: "peer",
     // Members ping each other as often as they like: the policy is for clients.
     keepaliveMinTimeMs: 0,
     methods,

@@ -1,5 +1,6 @@
 /** The TLS settings of the flags, as Node.js wants them. Files are read when a listener opens or a peer is dialed. */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import type { TlsListenOptions } from "../transport/server-contract.js";
 import { ConfigError } from "./flags/config-error.js";
@@ -35,7 +36,8 @@ export function dialTls(
     ...policyOptions(policy),
     ...(certFile === "" ? {} : { cert: readPem(certFile), key: readPem(keyFile) }),
     ...(tls.trustedCaFile === "" ? {} : { ca: readPem(tls.trustedCaFile) }),
-    servername: host,
+    // The name indication carries no addresses (RFC 6066, section 3); the certificate is checked against them anyway.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
     rejectUnauthorized: true,
   };
 }

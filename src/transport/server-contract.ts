@@ -43,6 +43,8 @@ export interface TransportServerOptions {
   readonly mapError: ErrorMapper;
   /** Serves HTTP/1.1 requests and HTTP/2 requests that are not gRPC, on the same port. */
   readonly http: HttpHandler;
+  /** Who connects here, for the log: "rejected connection on client endpoint", or on peer endpoint. */
+  readonly endpoint: "client" | "peer";
   /** Absent: plain TCP with HTTP/2 by prior knowledge. Present: TLS with ALPN h2 and http/1.1. */
   readonly tls: TlsListenOptions | undefined;
   /** Largest message that a client may send, bytes. */

@@ -204,4 +204,17 @@ describe("with TLS", () => {
     await peer.whenClosed();
     expect(warnings).toContain("rejected connection on client endpoint");
   });
+
+  test("between members the log names the peer endpoint", async () => {
+    const warnings: string[] = [];
+    const log: Logger = { ...silentLogger, warn: (_caller, message) => warnings.push(message) };
+    const { ca, server: pair } = certificates;
+    const tls = { ca, ...pair, requestCert: true, rejectUnauthorized: true };
+    const peers = await startServer({ tls, endpoint: "peer" }, log);
+    const stranger = await RawPeer.connect(peers.port);
+    stranger.send(Buffer.from("not TLS"));
+    await stranger.whenClosed();
+    expect(warnings).toEqual(["rejected connection on peer endpoint"]);
+    await peers.close();
+  });
 });

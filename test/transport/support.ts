@@ -64,6 +64,7 @@ export const defaultOptions: TransportServerOptions = {
   mapError: (error) =>
     new RpcStatus(StatusCode.Internal, error instanceof Error ? error.message : String(error)),
   http: echoHttp,
+  endpoint: "client",
   tls: undefined,
   receiveBytesMax: 2 * 1024 * 1024,
   concurrentStreamsMax: 0xffff_ffff,

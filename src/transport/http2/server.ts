@@ -99,7 +99,7 @@ class Http2Server implements TransportServer {
     listener.on("connection", (socket: Socket) => this.track(socket));
     listener.on("secureConnection", (socket) => this.acceptSecure(socket));
     listener.on("tlsClientError", (error, socket) => {
-      this.deps.log.warn(caller, "rejected connection on client endpoint", {
+      this.deps.log.warn(caller, `rejected connection on ${this.options.endpoint} endpoint`, {
         "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`,
         "server-name": servername(socket),
         error: error.message,

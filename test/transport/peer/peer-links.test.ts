@@ -81,6 +81,7 @@ class Receiver {
         mapError: (error) =>
           error instanceof RpcStatus ? error : new RpcStatus(StatusCode.Internal, String(error)),
         http: (_request, response) => response.end(),
+        endpoint: "peer",
         tls: undefined,
         receiveBytesMax: 1 << 26,
         concurrentStreamsMax: 1_000,
