@@ -5,6 +5,7 @@
 import { storeError } from "../base/errors.js";
 import type { Member } from "../member/contract.js";
 import type { CallContext, ResponseSink, RpcMethod } from "../transport/rpc.js";
+import type { LeaderLoss } from "./leader-loss.js";
 
 const learnerPaths = new Set([
   "/etcdserverpb.Maintenance/Status",
@@ -13,16 +14,24 @@ const learnerPaths = new Set([
 ]);
 const learnerReadPaths = new Set(["/etcdserverpb.KV/Range", "/etcdserverpb.KV/RangeStream"]);
 
-/** The same methods, refusing first what this member can not serve. Errors: NotSupportedForLearner, NoLeader. */
-export function guarded(methods: readonly RpcMethod[], member: Member): readonly RpcMethod[] {
-  return methods.map((method) => guard(method, member));
+/**
+ * The same methods, refusing first what this member can not serve, and ending streams that want a leader when
+ * there is none any more. Errors: NotSupportedForLearner, NoLeader.
+ */
+export function guarded(
+  methods: readonly RpcMethod[],
+  member: Member,
+  leaderLoss: LeaderLoss,
+): readonly RpcMethod[] {
+  return methods.map((method) => guard(method, member, leaderLoss));
 }
 
-function guard(method: RpcMethod, member: Member): RpcMethod {
+function guard(method: RpcMethod, member: Member, leaderLoss: LeaderLoss): RpcMethod {
+  const wantsLeader = (call: CallContext): boolean => call.metadata("hasleader") === "true";
   const check = (request: unknown, call: CallContext): void => {
     if (member.isLearner && !servedByLearner(method.path, request))
       throw storeError("NotSupportedForLearner");
-    if (call.metadata("hasleader") === "true" && member.leader === 0n) throw storeError("NoLeader");
+    if (wantsLeader(call) && member.leader === 0n) throw storeError("NoLeader");
   };
   switch (method.kind) {
     case "unary":
@@ -38,7 +47,8 @@ function guard(method: RpcMethod, member: Member): RpcMethod {
         ...method,
         handle: async (request: unknown, call: CallContext, sink: ResponseSink<unknown>) => {
           check(request, call);
-          await method.handle(request, call, sink);
+          if (!wantsLeader(call)) return method.handle(request, call, sink);
+          return leaderLoss.run(call, sink, (stream) => method.handle(request, stream, stream));
         },
       };
     case "bidi":
@@ -46,7 +56,10 @@ function guard(method: RpcMethod, member: Member): RpcMethod {
         ...method,
         handle: async (requests: AsyncIterable<unknown>, call: CallContext, sink: ResponseSink<unknown>) => {
           check(undefined, call);
-          await method.handle(requests, call, sink);
+          if (!wantsLeader(call)) return method.handle(requests, call, sink);
+          return leaderLoss.run(call, sink, (stream) =>
+            method.handle(stream.requests(requests), stream, stream),
+          );
         },
       };
   }

@@ -7,6 +7,7 @@ import { guarded } from "../api/guards.js";
 import { createHttpHandler, createMetricsHandler } from "../api/http/handler.js";
 import { respondNotFound } from "../api/http/respond.js";
 import { kvMethods } from "../api/kv.js";
+import { LeaderLoss } from "../api/leader-loss.js";
 import { leaseMethods } from "../api/lease.js";
 import { lockMethods } from "../api/lock.js";
 import { maintenanceMethods } from "../api/maintenance.js";
@@ -63,6 +64,7 @@ export function clientServices(
       ...grpcHealthMethods(member),
     ],
     member,
+    new LeaderLoss({ electionMs: config.raft.electionMs }, { member, clock: nodeClock }),
   );
   const methods = [...served, ...reflectionMethods(served)];
   const handler = createHttpHandler(member, registry, {

@@ -89,25 +89,7 @@ export class WatchHub implements ChangeSink {
 
   /** Tells the live watches what was committed since the last call. */
   deliver(): void {
-    const source = this.current();
-    const transactions = this.committedChanges;
-    this.sendsLeft = limits.watchSendsPerStep;
-    if (transactions.length > 0) {
-      this.committedChanges = [];
-      const { log } = source.store;
-      for (const group of this.collect(transactions)) {
-        // Only the live index is asked, and only changes are put to its groups here.
-        const writes = group.writes as Change[];
-        group.writes = [];
-        for (const part of cut(writes)) {
-          const batch = new EventBatch(part, ({ previous }) =>
-            previous === undefined ? undefined : log.read(previous.main, previous.sub),
-          );
-          this.send(group, batch, source.readable);
-        }
-      }
-    }
-    this.delivered = source.store.revision;
+    this.current();
     this.answerProgress();
     if (this.behind.size > 0) this.deps.wake();
   }
@@ -150,24 +132,46 @@ export class WatchHub implements ChangeSink {
     this.asking.delete(stream);
   }
 
-  /** The source as it is now. When the store was replaced, whoever has not got all of the new one lags behind. */
+  /** The source as it is now; live watches have got everything that it holds, or are live no more. */
   private current(): WatchSource {
     const source = this.deps.source();
     const { store } = source;
-    if (store === this.store) return source;
-    const isFirst = this.store === undefined;
-    this.store = store;
-    if (!isFirst) {
-      assert(store.revision >= this.delivered, "a store is replaced by a newer one");
-      for (const stream of this.streams) {
-        for (const watch of stream.watches.values()) {
-          if (watch.place === "live") this.fallBehind(watch, Math.max(watch.next, this.delivered + 1));
-        }
-      }
-    }
-    this.committedChanges = [];
+    if (store !== this.store) this.adopt(store);
+    else if (store.revision > this.delivered) this.deliverCommitted(source);
     this.delivered = store.revision;
     return source;
+  }
+
+  /** Another store took the place of the one before: whoever has not got all of it lags behind. */
+  private adopt(store: MvccStore): void {
+    const isFirst = this.store === undefined;
+    this.store = store;
+    this.committedChanges = [];
+    if (isFirst) return;
+    assert(store.revision >= this.delivered, "a store is replaced by a newer one");
+    for (const stream of this.streams) {
+      for (const watch of stream.watches.values()) {
+        if (watch.place === "live") this.fallBehind(watch, Math.max(watch.next, this.delivered + 1));
+      }
+    }
+  }
+
+  private deliverCommitted({ store, readable }: WatchSource): void {
+    const transactions = this.committedChanges;
+    this.committedChanges = [];
+    this.sendsLeft = limits.watchSendsPerStep;
+    const { log } = store;
+    for (const group of this.collect(transactions)) {
+      // Only the live index is asked, and only changes are put to its groups.
+      const writes = group.writes as Change[];
+      group.writes = [];
+      for (const part of cut(writes)) {
+        const batch = new EventBatch(part, ({ previous }) =>
+          previous === undefined ? undefined : log.read(previous.main, previous.sub),
+        );
+        this.send(group, batch, readable);
+      }
+    }
   }
 
   /** The groups that watch something of it, with what was written to their keys. */

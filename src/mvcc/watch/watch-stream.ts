@@ -115,13 +115,16 @@ export class WatchStream {
     this.behind = !this.outlet.compacted(watch.id, compactRevision);
   }
 
-  /** For the hub: answers a progress request if nothing stands in its way. */
+  /** For the hub: answers a progress request, if there is a watch to speak of. False: not yet. */
   tryProgress(): boolean {
     if (this.behind || this.lagging > 0) return false;
+    let running = false;
     for (const watch of this.watches.values()) {
-      if (watch.place !== "ended" && !this.isUpToDate(watch)) return false;
+      if (watch.place === "ended") continue;
+      if (!this.isUpToDate(watch)) return false;
+      running = true;
     }
-    this.behind = !this.outlet.progress(noWatchId, this.host.deliveredRevision);
+    if (running) this.behind = !this.outlet.progress(noWatchId, this.host.deliveredRevision);
     return true;
   }
 
