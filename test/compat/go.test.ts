@@ -2,10 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { leaveOut } from "../support/leave-out.js";
 import { findProgram, isAtLeast } from "../support/server-binary.js";
 import { GoTestRun } from "./go-run.js";
 import { goDirectory, goTestBinary } from "./prepare.js";
-import { describeTargets, leaveOut, prepareTimeoutMs, type TargetCluster } from "./targets.js";
+import { describeTargets, prepareTimeoutMs, type TargetCluster } from "./targets.js";
 
 const oneTestTimeoutMs = 60_000;
 

@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { runToEnd } from "../support/child-process.js";
+import { leaveOut } from "../support/leave-out.js";
 import { findProgram } from "../support/server-binary.js";
 import { pythonDirectory, pythonInterpreter } from "./prepare.js";
-import { describeTargets, leaveOut, prepareTimeoutMs, type TargetCluster } from "./targets.js";
+import { describeTargets, prepareTimeoutMs, type TargetCluster } from "./targets.js";
 
 const runTimeoutMs = 120_000;
 

@@ -6,6 +6,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RunningCluster, startCluster } from "../support/cluster.js";
+import { leaveOut } from "../support/leave-out.js";
 import { etcdBinary, type Missing, ourBinary, type ServerBinary } from "../support/server-binary.js";
 import { parseServerLogLine } from "../support/server-log.js";
 
@@ -44,24 +45,6 @@ export function chosenTargets(): readonly string[] {
       throw new Error(`no target "${name}"; there are ${Object.keys(kinds).join(", ")}`);
   }
   return names;
-}
-
-/**
- * Registers tests that cannot run here: skipped, with the reason in the title and in one line of output. In
- * continuous integration (CI=true) nothing may be missing, so there they fail.
- */
-export function leaveOut(titles: readonly string[], reason: string): void {
-  for (const title of titles) {
-    const fullTitle = `${title} (left out: ${reason})`;
-    if (process.env.CI === "true") {
-      test(fullTitle, () => {
-        throw new Error(reason);
-      });
-    } else {
-      test.skip(fullTitle, () => undefined);
-    }
-  }
-  console.warn(`left out ${titles.length} tests: ${reason}`);
 }
 
 /** Where the cases of a client find the cluster, once its `beforeAll` ran. */

@@ -1,47 +1,57 @@
 /** h2spec (github.com/summerwind/h2spec): 145 cases of RFC 9113 and RFC 7541, against a running server. */
-import { execFile, execFileSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
+import { runToEnd } from "../support/child-process.js";
+import { leaveOut } from "../support/leave-out.js";
+import { findProgram } from "../support/server-binary.js";
+import { goTool } from "../tools/go-tools.js";
+import { makeCertificates } from "./certificates.js";
 import { startServer } from "./support.js";
 
-function find(): string | undefined {
-  const places = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "h2spec"));
-  if (process.env.H2SPEC !== undefined) places.unshift(process.env.H2SPEC);
-  try {
-    places.push(join(execFileSync("go", ["env", "GOPATH"], { encoding: "utf8" }).trim(), "bin", "h2spec"));
-  } catch {
-    // Without Go there is no such place.
+const runs = [
+  { title: "all cases", flags: [], summary: "145 tests, 145 passed, 0 skipped, 0 failed" },
+  { title: "strict mode", flags: ["-S"], summary: "146 tests, 146 passed, 0 skipped, 0 failed" },
+] as const;
+const doors = [
+  { name: "plain", withTls: false },
+  { name: "over TLS", withTls: true },
+] as const;
+
+/** A case that waits in vain for the server gives up after this, and fails. */
+const answerTimeoutSeconds = "5";
+const buildTimeoutMs = 600_000;
+const runTimeoutMs = 60_000;
+
+describe("h2spec", () => {
+  const titles = doors.flatMap((door) => runs.map((run) => `${run.title}, ${door.name}`));
+  if (findProgram("go") === undefined) {
+    leaveOut(titles, "go is not in PATH");
+    return;
   }
-  return places.find((place) => {
-    try {
-      accessSync(place, constants.X_OK);
-      return true;
-    } catch {
-      return false;
+  let program = "";
+  beforeAll(async () => {
+    program = await goTool("h2spec");
+  }, buildTimeoutMs);
+  for (const { name, withTls } of doors) {
+    for (const { title, flags, summary } of runs) {
+      test(
+        `${title}, ${name}`,
+        async () => {
+          const tls = withTls
+            ? { ...makeCertificates().server, requestCert: false, rejectUnauthorized: false }
+            : undefined;
+          const server = await startServer({ concurrentStreamsMax: 100, tls });
+          const address = ["-h", "127.0.0.1", "-p", String(server.port), ...(withTls ? ["-t", "-k"] : [])];
+          const finished = await runToEnd(program, [...address, "-o", answerTimeoutSeconds, ...flags], {
+            env: {},
+            cwd: undefined,
+            input: undefined,
+            timeoutMs: runTimeoutMs,
+          });
+          expect(finished.stdout).toContain(summary);
+          await server.close();
+        },
+        2 * runTimeoutMs,
+      );
     }
-  });
-}
-
-const h2spec = find();
-const why = h2spec === undefined ? " (skipped: no h2spec in H2SPEC, PATH or GOPATH/bin)" : "";
-
-test.skipIf(h2spec === undefined).each([
-  ["all cases", [], "145 tests, 145 passed, 0 skipped, 0 failed"],
-  ["strict mode", ["-S"], "146 tests, 146 passed, 0 skipped, 0 failed"],
-])(`h2spec, %s${why}`, { timeout: 120_000 }, async (_name, flags, summary) => {
-  const server = await startServer({ concurrentStreamsMax: 100 });
-  const run = promisify(execFile)(h2spec!, [
-    "-h",
-    "127.0.0.1",
-    "-p",
-    String(server.port),
-    "-o",
-    "5",
-    ...flags,
-  ]);
-  const { stdout } = await run.catch((error: { stdout: string }) => error);
-  expect(stdout).toContain(summary);
-  await server.close();
+  }
 });

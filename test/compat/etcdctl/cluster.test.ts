@@ -1,7 +1,8 @@
 /** Debian's etcdctl on endpoints and members: what operators look at. */
 import { describe, expect } from "vitest";
+import { leaveOut } from "../../support/leave-out.js";
 import { findProgram } from "../../support/server-binary.js";
-import { type Cases, describeCases, leaveOut } from "../targets.js";
+import { type Cases, describeCases } from "../targets.js";
 import { Etcdctl } from "./etcdctl.js";
 
 /** The cells of an ASCII table, row by row, headings first. */

@@ -1,7 +1,8 @@
 /** Debian's etcdctl (3.4): what people and scripts type. Its output is compared to the letter. */
 import { describe, expect } from "vitest";
+import { leaveOut } from "../../support/leave-out.js";
 import { findProgram } from "../../support/server-binary.js";
-import { type Cases, describeCases, leaveOut } from "../targets.js";
+import { type Cases, describeCases } from "../targets.js";
 import { base64, Etcdctl } from "./etcdctl.js";
 
 const writing: Cases<Etcdctl> = {

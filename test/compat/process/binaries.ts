@@ -1,6 +1,7 @@
 import { describe, test } from "vitest";
+import { leaveOut } from "../../support/leave-out.js";
 import { etcdBinary, isAtLeast, ourBinary, type ServerBinary } from "../../support/server-binary.js";
-import { chosenTargets, isMissing, leaveOut } from "../targets.js";
+import { chosenTargets, isMissing } from "../targets.js";
 
 /** A case about one server process, which it starts itself. */
 export interface ProcessCase {
