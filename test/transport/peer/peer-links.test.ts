@@ -73,6 +73,10 @@ class Receiver {
         snapshot: (message) => this.snapshots.put({ message, bytes: this.received }),
       },
       images: { receive: (chunks) => this.receiveImage(chunks) },
+      leases: {
+        renewHere: async () => 0,
+        timesHere: async () => "unknown",
+      },
       logger,
     });
     this.server = createGrpcServer(
