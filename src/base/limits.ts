@@ -91,8 +91,8 @@ export const limits = {
   leaseRevokesInFlightMax: 2_048,
   /** An end of a lease that could not be applied (CORRUPT alarm) is tried again after this, ms. */
   leaseRevokeRetryMs: 5_000,
-  /** Checkpoints that begin at one tick: about 4 KiB of log, and 2 ms to apply. */
-  leaseCheckpointsPerTickMax: 250,
+  /** Checkpoints that begin at one tick: about 2 KiB of log, and 1 ms to apply and to store. */
+  leaseCheckpointsPerTickMax: 100,
   /** Checkpoints written when leadership is handed over: one entry of about 150 KiB. */
   leaseHandOverCheckpointsMax: 10_000,
   /** Longest time between two checkpoints of a lease, ms; etcd's defaultLeaseCheckpointInterval. */
