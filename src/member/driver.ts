@@ -66,7 +66,10 @@ export class Driver {
 
   /** A snapshot whose image arrived whole: raft decides whether it is of use. */
   pushSnapshot(message: SnapshotMessage, image: ReceivedImage): void {
-    this.images.set(message.snapshot.metadata.index, image);
+    const { index } = message.snapshot.metadata;
+    // A leader that did not hear that an image arrived sends it again.
+    void this.images.get(index)?.discard();
+    this.images.set(index, image);
     this.push({ type: "message", message });
   }
 
@@ -152,12 +155,14 @@ export class Driver {
     const { core, log, keeper } = this.deps;
     const snapshot = batch[0]!.snapshot;
     if (snapshot !== undefined) await this.install(snapshot.metadata.index);
+    if (snapshot !== undefined) failpoints.raftBeforeSaveSnap?.();
     failpoints.raftBeforeSave?.();
     await log.append(
       batch.map((pending) => pending.append),
       { mustSync: this.options.fsync && batch.some((pending) => pending.mustSync) },
     );
     failpoints.raftAfterSave?.();
+    if (snapshot !== undefined) failpoints.raftAfterSaveSnap?.();
     let durable = snapshot?.metadata.index ?? 0;
     for (const pending of batch) {
       durable = pending.append.entries.at(-1)?.index ?? durable;
@@ -165,7 +170,11 @@ export class Driver {
       pending.durable?.();
     }
     if (durable > 0) keeper.advanceDurable(durable);
-    if (snapshot !== undefined) await log.release(core.applied);
+    if (snapshot !== undefined) {
+      await log.release(core.applied);
+      failpoints.raftAfterWALRelease?.();
+    }
+    failpoints.raftBeforeAdvance?.();
     this.schedule();
   }
 
@@ -189,7 +198,8 @@ export class Driver {
 
   /** An image whose message raft passed over (an old one) is of no use. */
   private discardUnusedImages(effects: Effects): void {
-    if (this.images.size === 0) return;
+    // A turn that ended for want of time may not have asked raft yet.
+    if (this.images.size === 0 || effects.more) return;
     const wanted = new Set(
       [...this.appends, ...effects.appends].map((pending) => pending.snapshot?.metadata.index),
     );

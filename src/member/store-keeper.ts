@@ -133,6 +133,7 @@ export class StoreKeeper {
     this.installing = true;
     while (this.flushing !== undefined) await this.flushing;
     await this.current.close();
+    failpoints.applyBeforeOpenSnapshot?.();
     this.current = await image.install();
     const state = await rebuild(this.current);
     core.adopt(state, { ...image.applied, confState: state.confState });
@@ -150,12 +151,14 @@ export class StoreKeeper {
 
   /** Entries that changed no key leave nothing pending, but the applied index is to be stored all the same. */
   private flushForWaiters(): void {
-    if (this.flushing === undefined && !this.closed) this.startFlush().catch(this.deps.fail);
+    if (this.flushing === undefined && !this.closed && !this.installing)
+      this.startFlush().catch(this.deps.fail);
   }
 
   private async flushAlone(): Promise<void> {
     while (this.flushing !== undefined) await this.flushing;
-    await this.startFlush();
+    // What was applied to a store that is being replaced is in the image.
+    if (!this.installing) await this.startFlush();
   }
 
   private flushBehind(): void {
@@ -188,6 +191,7 @@ export class StoreKeeper {
   private async cutNow(enqueue: (pending: PendingAppend) => void): Promise<void> {
     const { core, log, logger } = this.deps;
     await this.flushAlone();
+    if (this.installing) return;
     const applied = this.current.durableApplied;
     // An image of an earlier configuration can not say the present one: the next turn tries again.
     if (applied.index < core.state.confStateIndex) return;

@@ -27,7 +27,7 @@ import type { ServerConfig } from "./flags/server-config.js";
 import type { Identity } from "./identity.js";
 import type { ListenOptions } from "./listeners.js";
 import { nodeClock } from "./node-clock.js";
-import { openStore, storeDirectory } from "./open-member.js";
+import { reopenStore, storeDirectory } from "./open-member.js";
 
 /** The same services, as the flags may split them over addresses. */
 export interface ClientServices {
@@ -137,7 +137,7 @@ function imageReceiver(config: ServerConfig, logger: Logger): ImageReceiver {
         applied: image.applied,
         install: async () => {
           await image.install();
-          return openStore(config, logger);
+          return reopenStore(config, logger);
         },
         discard: () => image.discard(),
       };

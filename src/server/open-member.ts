@@ -13,7 +13,7 @@ import { reconcile } from "../member/reconcile.js";
 import type { RaftLog } from "../ports/raft-log.js";
 import type { RevisionStore } from "../ports/revision-store.js";
 import type { MemoryLog } from "../raft/log-store.js";
-import { openRevisionStore } from "../storage/leveldb/open-revision-store.js";
+import { openInstalledStore, openRevisionStore } from "../storage/leveldb/open-revision-store.js";
 import { createWal, type OpenedWal, openWal, walExists } from "../storage/wal/open.js";
 import type { WalDeps } from "../storage/wal/wal.js";
 import { ConfigError } from "./flags/config-error.js";
@@ -63,9 +63,15 @@ export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Pr
 }
 
 export function openStore(config: ServerConfig, logger: Logger): Promise<RevisionStore> {
-  const options = { blockCacheBytesMax: limits.blockCacheBytesMax };
-  return openRevisionStore(storeDirectory(config), options, { logger, yieldTurn: setImmediate });
+  return openRevisionStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate });
 }
+
+/** The store that the installation of a received image left, while the member runs. */
+export function reopenStore(config: ServerConfig, logger: Logger): Promise<RevisionStore> {
+  return openInstalledStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate });
+}
+
+const storeOptions = { blockCacheBytesMax: limits.blockCacheBytesMax };
 
 async function openOrFoundLog(
   config: ServerConfig,

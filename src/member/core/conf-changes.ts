@@ -5,6 +5,7 @@
 import type { ApplyResult } from "../../apply/result.js";
 import type { Index, RequestId } from "../../base/brand.js";
 import { StoreError } from "../../base/errors.js";
+import { failpoints } from "../../base/failpoint.js";
 import { decodeChangeContext } from "../../membership/member-record.js";
 import type { Membership } from "../../membership/membership.js";
 import { decodeConfChange, decodeConfChangeV2 } from "../../raft/codec.js";
@@ -23,6 +24,7 @@ export function applyConfChangeEntry(
   raft: RaftNode,
   state: ReplicatedState,
 ): AppliedConfChange {
+  failpoints.beforeApplyOneConfChange?.();
   if (entry.type === EntryType.ConfChangeV2) {
     // Changes of several members carry no description of them here: raft's configuration alone moves.
     return accept(decodeConfChangeV2(entry.data), { id: 0n, index: entry.index }, raft, state);

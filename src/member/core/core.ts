@@ -222,6 +222,7 @@ export class MemberCore {
   private queueAppend(message: StorageAppendMessage): void {
     const { snapshot, entries, hardState, responses } = message;
     const mark = snapshot?.metadata;
+    if (snapshot !== undefined) this.passOverQueued();
     this.effects.appends.push({
       append: { entries, hardState, mark },
       mustSync: entries.length > 0 || responses.length > 0 || snapshot !== undefined,
@@ -247,6 +248,13 @@ export class MemberCore {
     return count;
   }
 
+  /** The image holds what these pages would do, and the store that they would go to is about to be closed. */
+  private passOverQueued(): void {
+    for (const page of this.applyQueue.splice(0)) {
+      for (const response of page.responses) this.deps.raft.step(response);
+    }
+  }
+
   private applyEntry(entry: Entry): void {
     assert(entry.index === this.appliedIndex + 1, "entries are applied once each, in order");
     if (entry.type === EntryType.Normal) {
@@ -265,7 +273,8 @@ export class MemberCore {
 
   private cut(mark: LogMark): void {
     const { log } = this.deps;
-    this.lastCut = mark.index;
+    // A snapshot may have been installed while the mark was on its way to the disk.
+    this.lastCut = Math.max(this.lastCut, mark.index);
     log.createSnapshot(mark);
     const keepFrom = mark.index - this.options.catchUpEntries;
     if (keepFrom >= log.firstIndex()) log.compact(keepFrom);

@@ -4,6 +4,7 @@ import { damagedStore } from "./damage.js";
 import { LevelRevisionStore, type RevisionStoreDeps, type RevisionStoreOptions } from "./revision-store.js";
 import {
   databaseName,
+  type Leftovers,
   listDatabases,
   makeStoreDirectory,
   readActive,
@@ -17,10 +18,30 @@ import {
  * removes what a crash left of received images. One open store a directory: a second open is refused with StoreError
  * FailedPrecondition. DamageError when the content is not what was written.
  */
-export async function openRevisionStore(
+export function openRevisionStore(
   directory: string,
   options: RevisionStoreOptions,
   deps: RevisionStoreDeps,
+): Promise<LevelRevisionStore> {
+  return openActive(directory, options, { ...deps, leftovers: "all" });
+}
+
+/**
+ * Opens the database that the installation of a received image made the active one, and removes the replaced one.
+ * Another image may be on its way in meanwhile: it is not touched. Errors as `openRevisionStore`.
+ */
+export function openInstalledStore(
+  directory: string,
+  options: RevisionStoreOptions,
+  deps: RevisionStoreDeps,
+): Promise<LevelRevisionStore> {
+  return openActive(directory, options, { ...deps, leftovers: "databases" });
+}
+
+async function openActive(
+  directory: string,
+  options: RevisionStoreOptions,
+  deps: RevisionStoreDeps & { readonly leftovers: Leftovers },
 ): Promise<LevelRevisionStore> {
   await makeStoreDirectory(directory);
   const active = await readActive(directory);
@@ -29,7 +50,7 @@ export async function openRevisionStore(
   try {
     const store = await LevelRevisionStore.open(options, { ...deps, ordered });
     if (active === undefined) await adopt(directory, name, store);
-    const removed = await removeLeftovers(directory, name);
+    const removed = await removeLeftovers(directory, name, deps.leftovers);
     if (removed.length > 0)
       deps.logger.info("storage/leveldb", "removed unused databases", { names: removed });
     return store;

@@ -8,7 +8,8 @@
  *
  * A received image becomes active by three steps, each durable before the next: rename incoming-<n> to db-<n>;
  * write active.tmp; rename it to active. A crash before the last leaves the old database in use, after it the
- * new one. Everything that is not active is removed at the next start, while the active LevelDB's lock is held.
+ * new one. Everything that is not active is removed at the next start, while the active LevelDB's lock is held;
+ * a replaced database already when the new one is open.
  */
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -92,11 +93,19 @@ export async function activateIncoming(
   await writeActive(directory, name);
 }
 
+/** "databases" leaves incoming images alone: one may be on its way while the one before it is installed. */
+export type Leftovers = "all" | "databases";
+
 /** Removes what a crash or a replaced database left. Says what it removed. */
-export async function removeLeftovers(directory: string, active: string): Promise<string[]> {
+export async function removeLeftovers(
+  directory: string,
+  active: string,
+  leftovers: Leftovers,
+): Promise<string[]> {
   const removed: string[] = [];
   for (const name of (await readdir(directory)).sort()) {
-    const ours = databasePattern.test(name) || incomingPattern.test(name) || name === temporaryFile;
+    const unfinished = incomingPattern.test(name) || name === temporaryFile;
+    const ours = databasePattern.test(name) || (unfinished && leftovers === "all");
     if (!ours || name === active) continue;
     await rm(join(directory, name), { recursive: true, force: true });
     removed.push(name);

@@ -28,7 +28,7 @@ export interface ReceivedImage {
 /**
  * Writes an image durably to a database of its own in `directory` and verifies all of it. Rejects with StoreError
  * DataLoss, and leaves nothing, when the stream is cut or damaged. To be called while no `openRevisionStore` of
- * the same directory is under way, as that clears away what is not in use.
+ * the same directory is under way, as that clears away what is not in use; `openInstalledStore` does not.
  */
 export async function receiveImage(
   directory: string,

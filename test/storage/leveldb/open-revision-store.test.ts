@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DamageError, isStoreError } from "../../../src/base/errors.js";
 import { openClassicLevelStore } from "../../../src/storage/leveldb/classic-level-store.js";
-import { bytesOf, fill, openIn, scanAll, withDirectory } from "./fixture.js";
+import { openInstalledStore } from "../../../src/storage/leveldb/open-revision-store.js";
+import { bytesOf, deps, fill, openIn, options, scanAll, withDirectory } from "./fixture.js";
 
 /** Files of the active database whose name ends with `ending`, in order. */
 async function databaseFiles(directory: string, ending: string): Promise<string[]> {
@@ -68,6 +69,16 @@ describe("opening a store", () => {
       await writeFile(join(directory, "active.tmp"), "db-3 ");
       await (await openIn(directory)).close();
       expect((await readdir(directory)).sort()).toEqual(["active", "db-1"]);
+    });
+  });
+
+  it("leaves the next image alone, which may be on its way in while an installed one is opened", async () => {
+    await withDirectory(async (directory) => {
+      await (await openIn(directory)).close();
+      await mkdir(join(directory, "db-3"));
+      await mkdir(join(directory, "incoming-7"));
+      await (await openInstalledStore(directory, options, deps)).close();
+      expect((await readdir(directory)).sort()).toEqual(["active", "db-1", "incoming-7"]);
     });
   });
 });
