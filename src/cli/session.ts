@@ -37,6 +37,7 @@ export async function openSession(flags: FlagValues, host: CliHost): Promise<Ses
         throw new CliFailure(ExitCode.BadConnection, "etcdclient: no available endpoints");
       const client = connect({
         endpoints: own,
+        balance: "ordered",
         // A command waits for a connection as long as it may last at all.
         timeouts: {
           dialMs: Number.POSITIVE_INFINITY,

@@ -8,9 +8,10 @@ import {
 } from "@grpc/grpc-js";
 import { limits } from "../base/limits.js";
 import { type ParsedEndpoint, parseEndpoint } from "./endpoint.js";
-import { GrpcCode, QuorateClientError } from "./errors.js";
+import { closedText, GrpcCode, QuorateClientError } from "./errors.js";
 import { bufferOf } from "./method.js";
 import type { ConnectOptions, TlsOptions } from "./options.js";
+import { timerMsMax } from "./timer.js";
 
 export interface EndpointChannel {
   readonly endpoint: ParsedEndpoint;
@@ -20,17 +21,16 @@ export interface EndpointChannel {
 /** grpc-go refuses to ping more often, and etcd servers answer more than one ping in 5 s with GOAWAY. */
 const keepaliveMsMin = 10_000;
 
-/** Timers of Node.js hold 31 bits of milliseconds: 24 days. A longer wait ends there. */
-const timerMsMax = 2 ** 31 - 1;
-
 /**
  * The channels of a client. A call goes to the endpoint in use as long as that has a connection; else all
  * others are tried, each new one a little after the one before it (as RFC 8305 does for addresses), and the
- * first that connects is the one in use from then on.
+ * first that connects is the one in use from then on. The one in use at the beginning is the client's home:
+ * chosen by chance, so that many clients spread over the members, and returned to when it is well again.
  */
 export class ChannelSet {
   private readonly channels: readonly EndpointChannel[];
-  private current = 0;
+  private readonly home: number;
+  private current: number;
   private closed = false;
 
   constructor(options: ConnectOptions) {
@@ -47,6 +47,18 @@ export class ChannelSet {
       endpoint,
       client: new Client(endpoint.target, toCredentials(endpoint, options.tls), channelOptions),
     }));
+    this.home = options.balance === "ordered" ? 0 : Math.floor(Math.random() * this.channels.length);
+    this.current = this.home;
+  }
+
+  /** The endpoint to go back to; undefined while it is the one in use. */
+  get homeToReturnTo(): EndpointChannel | undefined {
+    return this.current === this.home ? undefined : this.channels[this.home];
+  }
+
+  /** Puts the home endpoint in use again. */
+  returnHome(): void {
+    this.current = this.home;
   }
 
   /** The channel of an endpoint that was given to `connect`. */
@@ -90,7 +102,7 @@ export class ChannelSet {
 }
 
 function closedError(): QuorateClientError {
-  return new QuorateClientError(GrpcCode.Canceled, "the client is closed", false, undefined);
+  return new QuorateClientError(GrpcCode.Canceled, closedText, false, undefined);
 }
 
 function isReady(channel: EndpointChannel): boolean {

@@ -3,13 +3,16 @@
  * is sent again only where that cannot be seen: a repeatable method after `Unavailable`, any method when it
  * certainly was not sent. A write whose fate is unknown is the caller's to decide on.
  */
-import { type ClientReadableStream, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
 import { limits } from "../base/limits.js";
 import { AuthenticateRequest, AuthenticateResponse } from "../gen/etcdserver.js";
+import { asFinal, openDuplex, openStream, type Sent, sendUnary, unsent } from "./call.js";
 import { ChannelSet, type EndpointChannel } from "./channel.js";
 import { GrpcCode, isClientError, QuorateClientError } from "./errors.js";
+import { HomeKeeper } from "./home.js";
 import { type ClientMethod, clientMethod } from "./method.js";
-import type { CallOptions, ConnectOptions, EndpointCallOptions } from "./options.js";
+import type { ConnectOptions, EndpointCallOptions } from "./options.js";
+import { pause } from "./timer.js";
 import { TokenSource } from "./token.js";
 
 const authenticateMethod = clientMethod(
@@ -21,6 +24,8 @@ const authenticateMethod = clientMethod(
 
 /** What the services of a client are built on. */
 export interface Connection {
+  /** Deadline of a call in ms, unless the call says otherwise. */
+  readonly callMs: number;
   /** Errors: `QuorateClientError`. */
   unary<Request, Response>(
     method: ClientMethod<Request, Response>,
@@ -33,19 +38,43 @@ export interface Connection {
     request: Request,
     options: EndpointCallOptions,
   ): AsyncIterable<Response>;
+  /**
+   * A stream in both directions at the endpoint in use, which the server ends when its member has no leader.
+   * Never opened again by itself. Rejects with `QuorateClientError` where no endpoint takes it.
+   */
+  duplex<Request, Response>(
+    method: ClientMethod<Request, Response>,
+    handlers: DuplexHandlers<Response>,
+  ): Promise<DuplexStream<Request>>;
+  /** Calls `listener` whenever long-lived streams should move to the endpoint that is in use now. */
+  onMove(listener: () => void): void;
   close(): Promise<void>;
 }
 
-interface Sent {
-  readonly channel: EndpointChannel;
-  readonly metadata: Metadata;
-  readonly token: Promise<string | undefined>;
+export interface DuplexHandlers<Response> {
+  onMessage(response: Response): void;
+  /** Once, with `Unavailable` for an end without an error; not after `cancel`. */
+  onEnd(error: QuorateClientError): void;
+}
+
+export interface DuplexStream<Request> {
+  send(request: Request): void;
+  /** Ends it at once. */
+  cancel(): void;
+  /** Has calls from now on go to another endpoint than this stream's. */
+  leaveEndpoint(): void;
+  /** Has calls from now on use another token than this stream's. False where no other can be had. */
+  renewToken(): boolean;
 }
 
 export class GrpcConnection implements Connection {
   private readonly channels: ChannelSet;
+  private readonly home: HomeKeeper;
   private readonly tokens: TokenSource;
-  private readonly callMs: number;
+  private readonly moveListeners: (() => void)[] = [];
+  /** What ends the streams that are open. */
+  private readonly openStreams = new Set<() => void>();
+  readonly callMs: number;
   private readonly dialMs: number;
   private readonly authMs: number;
 
@@ -55,6 +84,9 @@ export class GrpcConnection implements Connection {
     this.dialMs = options.timeouts?.dialMs ?? 2_000;
     this.authMs = options.timeouts?.authMs ?? this.callMs;
     this.tokens = new TokenSource(options.auth, (user, password) => this.authenticate(user, password));
+    this.home = new HomeKeeper(this.channels, this, () => {
+      for (const listener of this.moveListeners) listener();
+    });
   }
 
   async unary<Request, Response>(
@@ -84,7 +116,8 @@ export class GrpcConnection implements Connection {
       const sent = await this.prepare(method, options, deadlineMs);
       let received = 0;
       try {
-        for await (const response of openStream(method, request, sent, deadlineMs, options.signal)) {
+        const stream = openStream(method, request, sent, deadlineMs, options.signal, this.openStreams);
+        for await (const response of stream) {
           received++;
           yield response;
         }
@@ -96,8 +129,39 @@ export class GrpcConnection implements Connection {
     }
   }
 
+  async duplex<Request, Response>(
+    method: ClientMethod<Request, Response>,
+    handlers: DuplexHandlers<Response>,
+  ): Promise<DuplexStream<Request>> {
+    const sent = await this.prepare(method, {}, Infinity);
+    sent.metadata.set("hasleader", "true");
+    const stream = openDuplex(method, sent, this.openStreams, {
+      onMessage: handlers.onMessage,
+      onEnd: (error) => {
+        if (error.code === GrpcCode.Unavailable) this.leave(sent.channel);
+        handlers.onEnd(error);
+      },
+    });
+    return {
+      ...stream,
+      leaveEndpoint: () => this.leave(sent.channel),
+      renewToken: () => this.tokens.renew(sent.token),
+    };
+  }
+
+  onMove(listener: () => void): void {
+    this.moveListeners.push(listener);
+  }
+
   async close(): Promise<void> {
+    this.home.stop();
     this.channels.close();
+    for (const end of [...this.openStreams]) end();
+  }
+
+  private leave(channel: EndpointChannel): void {
+    this.channels.leave(channel);
+    this.home.check();
   }
 
   private async prepare(
@@ -117,7 +181,10 @@ export class GrpcConnection implements Connection {
     const only = options.endpoint === undefined ? undefined : this.channels.named(options.endpoint);
     const dialDeadlineMs = Date.now() + this.dialMs;
     const channel = await this.channels.connected(Math.min(deadlineMs, dialDeadlineMs), options.signal, only);
-    if (channel !== undefined) return channel;
+    if (channel !== undefined) {
+      this.home.check();
+      return channel;
+    }
     if (options.signal?.aborted === true) throw unsent(GrpcCode.Canceled, "context canceled");
     if (deadlineMs <= dialDeadlineMs) throw unsent(GrpcCode.DeadlineExceeded, "context deadline exceeded");
     throw unsent(GrpcCode.Unavailable, `no endpoint took a connection within ${this.dialMs} ms`);
@@ -134,7 +201,7 @@ export class GrpcConnection implements Connection {
     // Both are said before a request acts, so that sending it again with a new token is safe for writes too.
     if (isRefusedToken(error)) return this.tokens.renew(sent.token);
     if (error.code !== GrpcCode.Unavailable) return false;
-    this.channels.leave(sent.channel);
+    this.leave(sent.channel);
     return method.repeatable || !error.mayHaveBeenApplied;
   }
 
@@ -157,100 +224,4 @@ function isRefusedToken(error: QuorateClientError): boolean {
     isClientError(error, GrpcCode.Unauthenticated, "etcdserver: invalid auth token") ||
     isClientError(error, GrpcCode.InvalidArgument, "etcdserver: revision of auth store is old")
   );
-}
-
-function unsent(code: GrpcCode, text: string): QuorateClientError {
-  return new QuorateClientError(code, text, false, undefined);
-}
-
-/** Errors that are none of the library's own become `Internal`, so that callers see one class only. */
-function asFinal(error: unknown): QuorateClientError {
-  if (error instanceof QuorateClientError) return error;
-  const text = error instanceof Error ? error.message : String(error);
-  return new QuorateClientError(GrpcCode.Internal, text, true, undefined);
-}
-
-/** The codes after which nobody but the server knows whether a write happened. */
-const unknownFateCodes: readonly number[] = [
-  GrpcCode.Canceled,
-  GrpcCode.Unknown,
-  GrpcCode.DeadlineExceeded,
-  GrpcCode.Internal,
-  GrpcCode.Unavailable,
-];
-
-function toClientError(
-  error: ServiceError,
-  method: { readonly repeatable: boolean },
-  sent: Sent,
-): QuorateClientError {
-  // The library's words for a call that found no connection to be written to.
-  const neverSent =
-    error.code === GrpcCode.Unavailable && error.details.startsWith("No connection established");
-  const unknownFate = !method.repeatable && !neverSent && unknownFateCodes.includes(error.code);
-  const endpoint = sent.channel.endpoint.name;
-  return new QuorateClientError(error.code as GrpcCode, error.details, unknownFate, endpoint);
-}
-
-function sendUnary<Request, Response>(
-  method: ClientMethod<Request, Response>,
-  request: Request,
-  sent: Sent,
-  deadlineMs: number,
-  signal: CallOptions["signal"],
-): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const call = sent.channel.client.makeUnaryRequest<Request, Response>(
-      method.path,
-      method.encode,
-      method.decode,
-      request,
-      sent.metadata,
-      { deadline: deadlineMs },
-      (error, response) => {
-        signal?.removeEventListener("abort", onAbort);
-        if (error !== null) reject(toClientError(error, method, sent));
-        else resolve(response!);
-      },
-    );
-    const onAbort = (): void => call.cancel();
-    if (signal?.aborted === true) call.cancel();
-    else signal?.addEventListener("abort", onAbort);
-  });
-}
-
-async function* openStream<Request, Response>(
-  method: ClientMethod<Request, Response>,
-  request: Request,
-  sent: Sent,
-  deadlineMs: number,
-  signal: CallOptions["signal"],
-): AsyncGenerator<Response, void, undefined> {
-  const call: ClientReadableStream<Response> = sent.channel.client.makeServerStreamRequest(
-    method.path,
-    method.encode,
-    method.decode,
-    request,
-    sent.metadata,
-    { deadline: deadlineMs },
-  );
-  const onAbort = (): void => call.cancel();
-  if (signal?.aborted === true) call.cancel();
-  else signal?.addEventListener("abort", onAbort);
-  try {
-    for await (const response of call) yield response as Response;
-  } catch (error) {
-    throw isServiceError(error) ? toClientError(error, method, sent) : error;
-  } finally {
-    signal?.removeEventListener("abort", onAbort);
-    call.cancel();
-  }
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && "code" in error && "details" in error;
-}
-
-function pause(durationMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, durationMs));
 }

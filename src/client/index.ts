@@ -1,4 +1,12 @@
 /** The public TypeScript client of quorate; works with every etcd v3 server. */
+
+export type {
+  CampaignResponse,
+  LeaderKey,
+  LeaderResponse,
+  ProclaimResponse,
+  ResignResponse,
+} from "../gen/election.js";
 export type {
   AlarmMember,
   AlarmResponse,
@@ -7,6 +15,11 @@ export type {
   DefragmentResponse,
   DeleteRangeResponse,
   HashKVResponse,
+  LeaseGrantResponse,
+  LeaseKeepAliveResponse,
+  LeaseLeasesResponse,
+  LeaseRevokeResponse,
+  LeaseTimeToLiveResponse,
   Member,
   MemberAddResponse,
   MemberListResponse,
@@ -25,12 +38,16 @@ export type {
 } from "../gen/etcdserver.js";
 export { AlarmType } from "../gen/etcdserver.js";
 export type { KeyValue } from "../gen/kv.js";
+export type { LockResponse, UnlockResponse } from "../gen/lock.js";
 export type { BytesLike, IntegerLike, RangeOptions } from "./bytes.js";
 export { prefixEnd } from "./bytes.js";
 export { connect, type QuorateClient } from "./client.js";
 export type { Cluster } from "./cluster.js";
-export { GrpcCode, grpcCodeName, isClientError, QuorateClientError } from "./errors.js";
+export { GrpcCode, grpcCodeName, isClientError, QuorateClientError, WatchCanceledError } from "./errors.js";
+export { type KeepAliveOptions, type KeptLease, LeaseLostError } from "./kept-lease.js";
 export type { CompactOptions, Kv } from "./kv.js";
+export type { GrantOptions, Leases } from "./lease.js";
+export type { ElectionService, LockService } from "./lock-services.js";
 export type { Maintenance } from "./maintenance.js";
 export {
   type CompareOperator,
@@ -51,3 +68,5 @@ export type {
   TlsOptions,
 } from "./options.js";
 export type { TxnBuilder } from "./txn.js";
+export type { Watches, WatchOptions } from "./watch.js";
+export type { WatchBatch, WatchEvent, Watcher } from "./watcher.js";

@@ -34,6 +34,11 @@ export interface TimeoutOptions {
 export interface ConnectOptions {
   /** At least one: `host:port`, `http://host:port`, `https://host:port`, `unix:///path`. */
   readonly endpoints: readonly string[];
+  /**
+   * Which endpoint a client begins with and comes back to after it had to leave it. "random", the default,
+   * spreads many clients over all members; "ordered" takes the first one of the list.
+   */
+  readonly balance?: "random" | "ordered" | undefined;
   readonly timeouts?: TimeoutOptions | undefined;
   /** Applies to https endpoints and to those without a scheme; absent: those without a scheme use plain TCP. */
   readonly tls?: TlsOptions | undefined;

@@ -21,7 +21,7 @@ async function serve(answers: Answers): Promise<FakeServer> {
 }
 
 function open(options: Parameters<typeof connect>[0]): QuorateClient {
-  const client = connect(options);
+  const client = connect({ balance: "ordered", ...options });
   opened.push({ stop: () => void client.close() });
   return client;
 }
