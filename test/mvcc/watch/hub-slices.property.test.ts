@@ -5,10 +5,10 @@ import { everyPromiseHolds } from "./random-runs.js";
 
 vi.mock("../../../src/base/limits.js", async (original) => {
   const { limits } = await original<typeof import("../../../src/base/limits.js")>();
-  const small = { sliceKeysMax: 3, watchSliceBytes: 60, watchSendsPerStep: 2, watchNearRevisions: 3 };
+  const small = { sliceKeysMax: 3, watchSliceBytes: 25, watchSendsPerStep: 2, watchNearRevisions: 3 };
   return { limits: { ...limits, ...small } };
 });
 
 test("watches keep every promise where slices hold three revisions and steps send two answers", () => {
-  fc.assert(everyPromiseHolds, { numRuns: 1_500 });
+  fc.assert(everyPromiseHolds, { numRuns: 600 });
 });
