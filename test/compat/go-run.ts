@@ -1,5 +1,6 @@
 import { TestProcess } from "../support/child-process.js";
 import type { RunningCluster } from "../support/cluster.js";
+import { tlsEnvironment } from "./targets.js";
 
 /** Go's own limit for the whole run: a test that hangs is named, with the stacks of all goroutines. */
 const runTimeoutSeconds = 120;
@@ -37,6 +38,7 @@ export class GoTestRun {
       env: {
         QUORATE_COMPAT_ENDPOINTS: options.cluster.endpoints.join(","),
         QUORATE_COMPAT_VERSION: options.version,
+        ...tlsEnvironment(options.cluster.tls),
       },
       cwd: undefined,
       input: undefined,

@@ -6,7 +6,7 @@ import { runToEnd } from "../support/child-process.js";
 import { leaveOut } from "../support/leave-out.js";
 import { findProgram } from "../support/server-binary.js";
 import { pythonDirectory, pythonInterpreter } from "./prepare.js";
-import { describeTargets, prepareTimeoutMs, type TargetCluster } from "./targets.js";
+import { describeTargets, prepareTimeoutMs, type TargetCluster, tlsEnvironment } from "./targets.js";
 
 const runTimeoutMs = 120_000;
 
@@ -31,7 +31,11 @@ interface CaseResult {
 
 async function runCases(cluster: TargetCluster): Promise<ReadonlyMap<string, string | null>> {
   const finished = await runToEnd(await pythonInterpreter(), ["-u", join(pythonDirectory, "run.py")], {
-    env: { QUORATE_COMPAT_ENDPOINTS: cluster.endpoints.join(","), PYTHONDONTWRITEBYTECODE: "1" },
+    env: {
+      QUORATE_COMPAT_ENDPOINTS: cluster.endpoints.join(","),
+      PYTHONDONTWRITEBYTECODE: "1",
+      ...tlsEnvironment(cluster.cluster.tls),
+    },
     cwd: pythonDirectory,
     input: undefined,
     timeoutMs: runTimeoutMs,

@@ -1,10 +1,12 @@
 /**
  * What the compatibility cases run against. QUORATE_COMPAT_TARGETS chooses by name, comma separated:
- * `quorate-1`, `quorate-3` (one and three members of ours), `etcd`, `etcd-3` (one and three of the etcd in the
- * search path, or of the binary that QUORATE_COMPAT_ETCD names). Default: all but `etcd-3`. The etcd targets are
- * there to prove the cases themselves: an expectation that etcd does not meet is wrong.
+ * `quorate-1`, `quorate-3` (one and three members of ours), `quorate-1-tls`, `quorate-3-tls` (the same with
+ * certificates for members and clients), `etcd`, `etcd-3`, `etcd-tls` (one or three of the etcd in the search path,
+ * or of the binary that QUORATE_COMPAT_ETCD names). The etcd targets are there to prove the cases themselves: an
+ * expectation that etcd does not meet is wrong.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { TlsFiles } from "../support/certificates.js";
 import { type RunningCluster, startCluster } from "../support/cluster.js";
 import { leaveOut } from "../support/leave-out.js";
 import { etcdBinary, type Missing, ourBinary, type ServerBinary } from "../support/server-binary.js";
@@ -13,21 +15,27 @@ import { parseServerLogLine } from "../support/server-log.js";
 export interface Target {
   readonly name: string;
   readonly memberCount: number;
+  /** Whether clients and members speak TLS and show certificates. */
+  readonly withTls: boolean;
   readonly binary: ServerBinary;
 }
 
 interface TargetKind {
   readonly memberCount: number;
+  readonly withTls: boolean;
   readonly find: () => ServerBinary | Missing;
 }
 
 const kinds: Readonly<Record<string, TargetKind>> = {
-  "quorate-1": { memberCount: 1, find: ourBinary },
-  "quorate-3": { memberCount: 3, find: ourBinary },
-  etcd: { memberCount: 1, find: etcdBinary },
-  "etcd-3": { memberCount: 3, find: etcdBinary },
+  "quorate-1": { memberCount: 1, withTls: false, find: ourBinary },
+  "quorate-3": { memberCount: 3, withTls: false, find: ourBinary },
+  "quorate-1-tls": { memberCount: 1, withTls: true, find: ourBinary },
+  "quorate-3-tls": { memberCount: 3, withTls: true, find: ourBinary },
+  etcd: { memberCount: 1, withTls: false, find: etcdBinary },
+  "etcd-3": { memberCount: 3, withTls: false, find: etcdBinary },
+  "etcd-tls": { memberCount: 1, withTls: true, find: etcdBinary },
 };
-const defaultTargets = "quorate-1,quorate-3,etcd";
+const defaultTargets = "quorate-1,quorate-3,quorate-1-tls,etcd";
 const severe: ReadonlySet<string> = new Set(["error", "dpanic", "panic", "fatal"]);
 const startTimeoutMs = 60_000;
 /** A client may have to be fetched and built first. */
@@ -45,6 +53,16 @@ export function chosenTargets(): readonly string[] {
       throw new Error(`no target "${name}"; there are ${Object.keys(kinds).join(", ")}`);
   }
   return names;
+}
+
+/** Tells programs that drive a cluster what to show and whom to trust; nothing where it speaks plain TCP. */
+export function tlsEnvironment(tls: TlsFiles | undefined): Readonly<Record<string, string>> {
+  if (tls === undefined) return {};
+  return {
+    QUORATE_COMPAT_CA: tls.ca,
+    QUORATE_COMPAT_CERT: tls.client.cert,
+    QUORATE_COMPAT_KEY: tls.client.key,
+  };
 }
 
 /** Where the cases of a client find the cluster, once its `beforeAll` ran. */
@@ -77,10 +95,11 @@ export function describeTargets(titles: readonly string[], define: (cluster: Tar
         leaveOut(titles, binary.missing);
         return;
       }
-      const target: Target = { name, memberCount: kind.memberCount, binary };
+      const { memberCount, withTls } = kind;
+      const target: Target = { name, memberCount, withTls, binary };
       let cluster: RunningCluster | undefined;
       beforeAll(async () => {
-        cluster = await startCluster(binary, kind.memberCount, { extraArgs: [] });
+        cluster = await startCluster(binary, memberCount, { extraArgs: [], withTls });
       }, startTimeoutMs);
       afterAll(async () => cluster?.destroy());
       const running = (): RunningCluster => {

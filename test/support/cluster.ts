@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { type TlsFiles, writeTlsFiles } from "./certificates.js";
 import { type ProcessExit, TestProcess } from "./child-process.js";
-import { httpGet } from "./http-get.js";
+import { type HttpAnswer, httpGet } from "./http-get.js";
 import { freePorts } from "./ports.js";
 import { isAtLeast, type ServerBinary } from "./server-binary.js";
 import { makeTempDir, type TempDir } from "./temp-dir.js";
@@ -15,6 +16,8 @@ export interface MemberPlan {
   readonly dataDir: string;
   readonly clientPort: number;
   readonly peerPort: number;
+  /** Absent: plain TCP. Present: TLS for clients and between members, and nobody without a certificate. */
+  readonly tls?: TlsFiles;
 }
 
 /** A place for `count` members: names, ports, directories. Nothing runs yet. */
@@ -23,14 +26,19 @@ export interface ClusterPlan {
   readonly directory: TempDir;
 }
 
-export async function planCluster(count: number): Promise<ClusterPlan> {
+export async function planCluster(
+  count: number,
+  options: { readonly withTls: boolean } = { withTls: false },
+): Promise<ClusterPlan> {
   const directory = await makeTempDir("cluster");
+  const tls = options.withTls ? { tls: await writeTlsFiles(directory.path) } : {};
   const ports = await freePorts(2 * count);
   const members = Array.from({ length: count }, (_, index) => ({
     name: `m${index + 1}`,
     dataDir: join(directory.path, `m${index + 1}`),
     clientPort: ports[2 * index]!,
     peerPort: ports[2 * index + 1]!,
+    ...tls,
   }));
   return { members, directory };
 }
@@ -39,14 +47,33 @@ export function clientEndpoint(member: MemberPlan): string {
   return `127.0.0.1:${member.clientPort}`;
 }
 
+function scheme(member: MemberPlan): "http" | "https" {
+  return member.tls === undefined ? "http" : "https";
+}
+
+export function clientUrl(member: MemberPlan): string {
+  return `${scheme(member)}://${clientEndpoint(member)}`;
+}
+
+/** One certificate serves for clients and peers. */
+function tlsArgs(tls: TlsFiles): readonly string[] {
+  const forOne = (prefix: "" | "peer-"): readonly string[] => [
+    ...[`--${prefix}cert-file`, tls.server.cert],
+    ...[`--${prefix}key-file`, tls.server.key],
+    ...[`--${prefix}trusted-ca-file`, tls.ca],
+    `--${prefix}client-cert-auth`,
+  ];
+  return [...forOne(""), ...forOne("peer-")];
+}
+
 /** Command line of a member of a new cluster made of `members`. */
 export function memberArgs(
   binary: ServerBinary,
   member: MemberPlan,
   members: readonly MemberPlan[],
 ): readonly string[] {
-  const client = `http://${clientEndpoint(member)}`;
-  const peerUrl = (of: MemberPlan): string => `http://127.0.0.1:${of.peerPort}`;
+  const client = clientUrl(member);
+  const peerUrl = (of: MemberPlan): string => `${scheme(of)}://127.0.0.1:${of.peerPort}`;
   const args = [
     ...["--name", member.name],
     ...["--data-dir", member.dataDir],
@@ -56,6 +83,7 @@ export function memberArgs(
     ...["--initial-advertise-peer-urls", peerUrl(member)],
     ...["--initial-cluster", members.map((of) => `${of.name}=${peerUrl(of)}`).join(",")],
     ...["--initial-cluster-state", "new"],
+    ...(member.tls === undefined ? [] : tlsArgs(member.tls)),
   ];
   // Before 3.5 the log in JSON had to be asked for.
   return isAtLeast(binary.version, 3, 5) ? args : [...args, "--logger", "zap"];
@@ -72,14 +100,19 @@ export class RunningMember {
   }
 
   url(path: string): string {
-    return `http://${this.endpoint}${path}`;
+    return `${clientUrl(this.plan)}${path}`;
+  }
+
+  /** One GET of its client address, with a client certificate where it asks for one. */
+  get(path: string, timeoutMs: number): Promise<HttpAnswer> {
+    return httpGet(this.url(path), timeoutMs, this.plan.tls);
   }
 
   /** Resolves when /health says that a linearizable read is answered. Rejects when the process ends before. */
   async healthy(): Promise<void> {
     const deadline = Date.now() + readyTimeoutMs;
     while (this.process.running && Date.now() < deadline) {
-      const answer = await httpGet(this.url("/health"), readyTimeoutMs).catch(() => undefined);
+      const answer = await this.get("/health", readyTimeoutMs).catch(() => undefined);
       if (answer?.status === 200) return;
       await new Promise((resolve) => setTimeout(resolve, healthPollMs));
     }
@@ -110,6 +143,8 @@ export interface RunningCluster {
   readonly members: readonly RunningMember[];
   /** "host:port" of each member's client address. */
   readonly endpoints: readonly string[];
+  /** What a client needs besides; undefined: nothing. */
+  readonly tls: TlsFiles | undefined;
   /** Kills all members and removes their directories: how a clean stop goes is not what their users ask about. */
   destroy(): Promise<void>;
 }
@@ -118,9 +153,9 @@ export interface RunningCluster {
 export async function startCluster(
   binary: ServerBinary,
   count: number,
-  options: { readonly extraArgs: readonly string[] },
+  options: { readonly extraArgs: readonly string[]; readonly withTls: boolean },
 ): Promise<RunningCluster> {
-  const plan = await planCluster(count);
+  const plan = await planCluster(count, options);
   const members = plan.members.map((member) =>
     startMember(binary, member, { members: plan.members, extraArgs: options.extraArgs }),
   );
@@ -134,5 +169,5 @@ export async function startCluster(
     await destroy();
     throw error;
   }
-  return { members, endpoints: members.map((member) => member.endpoint), destroy };
+  return { members, endpoints: members.map((member) => member.endpoint), tls: plan.members[0]?.tls, destroy };
 }

@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
 import { get } from "node:http";
+import { get as getOverTls } from "node:https";
+import type { TlsFiles } from "./certificates.js";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -6,10 +9,11 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** One plain HTTP/1.1 GET on a connection of its own. */
-export function httpGet(url: string, timeoutMs: number): Promise<HttpAnswer> {
+/** One HTTP/1.1 GET on a connection of its own; as the client of `tls` where the URL says https. */
+export function httpGet(url: string, timeoutMs: number, tls?: TlsFiles): Promise<HttpAnswer> {
+  const options = { agent: false, timeout: timeoutMs, ...(tls === undefined ? {} : readClient(tls)) };
   return new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, timeout: timeoutMs }, (response) => {
+    const request = (tls === undefined ? get : getOverTls)(url, options, (response) => {
       response.setEncoding("utf8");
       let body = "";
       response.on("data", (text: string) => {
@@ -23,4 +27,8 @@ export function httpGet(url: string, timeoutMs: number): Promise<HttpAnswer> {
     request.once("timeout", () => request.destroy(new Error(`no answer from ${url} in ${timeoutMs} ms`)));
     request.once("error", reject);
   });
+}
+
+function readClient(tls: TlsFiles): { ca: Buffer; cert: Buffer; key: Buffer } {
+  return { ca: readFileSync(tls.ca), cert: readFileSync(tls.client.cert), key: readFileSync(tls.client.key) };
 }

@@ -16,7 +16,7 @@ import {
   type GrpcChannelOptions,
 } from "../../src/transport/http2/client.js";
 import { type RpcStatus, StatusCode } from "../../src/transport/rpc.js";
-import { makeCertificates } from "./certificates.js";
+import { makeCertificates } from "../support/certificates.js";
 import { bidi, commonMethods, RawPeer, startServer, type TestServer } from "./support.js";
 
 const channelOptions: Omit<GrpcChannelOptions, "port"> = {

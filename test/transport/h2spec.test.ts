@@ -1,10 +1,10 @@
 /** h2spec (github.com/summerwind/h2spec): 145 cases of RFC 9113 and RFC 7541, against a running server. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { makeCertificates } from "../support/certificates.js";
 import { runToEnd } from "../support/child-process.js";
 import { leaveOut } from "../support/leave-out.js";
 import { findProgram } from "../support/server-binary.js";
 import { goTool } from "../tools/go-tools.js";
-import { makeCertificates } from "./certificates.js";
 import { startServer } from "./support.js";
 
 const runs = [

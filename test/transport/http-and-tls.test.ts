@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Logger } from "../../src/base/logger.js";
 import { silentLogger } from "../../src/base/logger.js";
 import type { HttpHandler } from "../../src/transport/server-contract.js";
-import { type Certificates, makeCertificates } from "./certificates.js";
+import { type Certificates, makeCertificates } from "../support/certificates.js";
 import { GrpcJsClient } from "./grpc-js-client.js";
 import { commonMethods, echoHttp, RawPeer, startServer, type TestServer, unary } from "./support.js";
 

@@ -107,13 +107,13 @@ const memberCases: Cases<Etcdctl> = {
     for (const [id, state, , peer, , isLearner] of cells) {
       expect(id).toMatch(/^[0-9a-f]{1,16}$/);
       expect([state, isLearner]).toEqual(["started", "false"]);
-      expect(peer).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+      expect(peer).toMatch(target.withTls ? /^https:\/\/127\.0\.0\.1:\d+$/ : /^http:\/\/127\.0\.0\.1:\d+$/);
     }
     expect(cells.map((each) => each[2]).sort()).toEqual(
       ctl.cluster.cluster.members.map((each) => each.plan.name),
     );
     expect(cells.map((each) => each[4]).sort()).toEqual(
-      ctl.cluster.endpoints.map((endpoint) => `http://${endpoint}`).sort(),
+      ctl.cluster.cluster.members.map((member) => member.url("")).sort(),
     );
     const table = tableCells(await ctl.ok(["--write-out", "table", "member", "list"]));
     expect(table[0]).toEqual(["ID", "STATUS", "NAME", "PEER ADDRS", "CLIENT ADDRS", "IS LEARNER"]);

@@ -11,8 +11,17 @@ export class Etcdctl {
     readonly cluster: TargetCluster,
   ) {}
 
+  /** The flags that say where the cluster is, and who asks. */
+  get connection(): readonly string[] {
+    const { endpoints, cluster } = this.cluster;
+    const where = ["--endpoints", endpoints.join(",")];
+    if (cluster.tls === undefined) return where;
+    const { ca, client } = cluster.tls;
+    return [...where, "--cacert", ca, "--cert", client.cert, "--key", client.key];
+  }
+
   run(args: readonly string[], input?: string): Promise<FinishedProcess> {
-    return runToEnd(this.path, ["--endpoints", this.cluster.endpoints.join(","), ...args], {
+    return runToEnd(this.path, [...this.connection, ...args], {
       env: { ETCDCTL_API: "3" },
       cwd: undefined,
       input,

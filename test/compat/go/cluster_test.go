@@ -43,7 +43,7 @@ func TestMemberListNamesEveryMember(t *testing.T) {
 	}
 	equal(t, "distinct ids", len(ids), len(endpoints))
 	for _, endpoint := range endpoints {
-		equal(t, "lists "+endpoint, slices.Contains(clientURLs, "http://"+endpoint), true)
+		equal(t, "lists "+endpoint, slices.Contains(clientURLs, clientURL(endpoint)), true)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestHeadersNameClusterMemberRevisionAndTerm(t *testing.T) {
 		equal(t, "cluster", header.ClusterId, members.Header.ClusterId)
 		equal(t, "term", header.RaftTerm, members.Header.RaftTerm)
 		for _, member := range members.Members {
-			if slices.Contains(member.ClientURLs, "http://"+endpoint) {
+			if slices.Contains(member.ClientURLs, clientURL(endpoint)) {
 				equal(t, "member", header.MemberId, member.ID)
 			}
 		}

@@ -1,11 +1,12 @@
 // Package compat drives a cluster through etcd's own Go client. Which cluster is told by the environment:
 // QUORATE_COMPAT_ENDPOINTS (host:port, comma separated, one for each member) and QUORATE_COMPAT_VERSION (the
-// version that the server claims). A test whose name ends in _Since3_7 asks for what that version brought; the
+// version that the server claims); QUORATE_COMPAT_CA, _CERT and _KEY (PEM files) where it speaks TLS. A test whose name ends in _Since3_7 asks for what that version brought; the
 // runner leaves it out where the server is older.
 package compat
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"strings"
@@ -13,10 +14,12 @@ import (
 	"time"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
@@ -26,6 +29,8 @@ const callTimeout = 10 * time.Second
 var (
 	endpoints     []string
 	serverVersion [2]int
+	// Nil where the members speak plain TCP.
+	tlsConfig *tls.Config
 )
 
 func TestMain(m *testing.M) {
@@ -40,7 +45,26 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "set QUORATE_COMPAT_ENDPOINTS and QUORATE_COMPAT_VERSION")
 		os.Exit(2)
 	}
+	if os.Getenv("QUORATE_COMPAT_CA") != "" {
+		info := transport.TLSInfo{
+			TrustedCAFile: os.Getenv("QUORATE_COMPAT_CA"),
+			CertFile:      os.Getenv("QUORATE_COMPAT_CERT"),
+			KeyFile:       os.Getenv("QUORATE_COMPAT_KEY"),
+		}
+		if tlsConfig, err = info.ClientConfig(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
+	}
 	os.Exit(m.Run())
+}
+
+// clientURL is what the member at an endpoint advertises.
+func clientURL(endpoint string) string {
+	if tlsConfig != nil {
+		return "https://" + endpoint
+	}
+	return "http://" + endpoint
 }
 
 func testContext(t *testing.T) context.Context {
@@ -70,6 +94,7 @@ func dialClient(t *testing.T, to []string) *clientv3.Client {
 		DialTimeout:        callTimeout,
 		MaxCallSendMsgSize: 16 << 20,
 		Logger:             zap.NewNop(),
+		TLS:                tlsConfig,
 	})
 	must(t, err)
 	t.Cleanup(func() { _ = client.Close() })
@@ -84,8 +109,12 @@ func rawKV(t *testing.T) pb.KVClient {
 
 func dialRaw(t *testing.T, member int) *grpc.ClientConn {
 	t.Helper()
+	security := insecure.NewCredentials()
+	if tlsConfig != nil {
+		security = credentials.NewTLS(tlsConfig)
+	}
 	conn, err := grpc.NewClient("passthrough:///"+endpoints[member%len(endpoints)],
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(security),
 		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(64<<20), grpc.MaxCallRecvMsgSize(64<<20)))
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })

@@ -1,17 +1,8 @@
 /** The npm package etcd3 (on grpc-js), as an application uses it: builders, comparators, namespaces. */
-import { Etcd3, GRPCInvalidArgumentError, type IOptions, Range } from "etcd3";
+import { type Etcd3, GRPCInvalidArgumentError, Range } from "etcd3";
 import { describe, expect } from "vitest";
-import { type Cases, describeCases, type TargetCluster } from "../targets.js";
-
-const connectTimeoutMs = 10_000;
-
-async function open(cluster: TargetCluster): Promise<Etcd3> {
-  const options: IOptions = {
-    hosts: cluster.endpoints.map((endpoint) => `http://${endpoint}`),
-    dialTimeout: connectTimeoutMs,
-  };
-  return new Etcd3(options);
-}
+import { type Cases, describeCases } from "../targets.js";
+import { close, open } from "./client.js";
 
 const keyValue: Cases<Etcd3> = {
   "puts and gets strings, numbers, JSON and bytes": async (client) => {
@@ -197,7 +188,5 @@ const cluster: Cases<Etcd3> = {
 };
 
 describe("npm etcd3 on keys", () => {
-  describeCases({ ...keyValue, ...transactions, ...namespaces, ...cluster }, open, async (client) =>
-    client.close(),
-  );
+  describeCases({ ...keyValue, ...transactions, ...namespaces, ...cluster }, open, close);
 });

@@ -13,7 +13,7 @@ async function withMember(
   binary: ServerBinary,
   use: (get: (path: string) => Promise<HttpAnswer>) => Promise<void>,
 ): Promise<void> {
-  const cluster = await startCluster(binary, 1, { extraArgs: [] });
+  const cluster = await startCluster(binary, 1, { extraArgs: [], withTls: false });
   try {
     await use((path) => httpGet(cluster.members[0]!.url(path), requestTimeoutMs));
   } finally {

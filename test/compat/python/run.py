@@ -1,7 +1,7 @@
 """Runs the cases of the files named *_cases.py against the members named in QUORATE_COMPAT_ENDPOINTS.
 
 Prints one JSON object a line: {"name": …, "error": null or text}. A case is a coroutine function `case_<name>` that
-takes a Cluster.
+takes a Cluster. With QUORATE_COMPAT_CA, _CERT and _KEY (PEM files) the members speak TLS.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import pathlib
 import traceback
 
 import aetcd
+import grpc
 
 CALL_TIMEOUT_SECONDS = 10
 
@@ -38,7 +39,23 @@ def find_cases():
                 yield name.removeprefix("case_"), value
 
 
+def use_tls(ca, certificate, key):
+    """aetcd opens its channels in plain text alone; whoever needs TLS puts their own in their place."""
+
+    def read(path):
+        return pathlib.Path(path).read_bytes()
+
+    credentials = grpc.ssl_channel_credentials(read(ca), read(key), read(certificate))
+
+    def open_channel(target, options=None):
+        return grpc.aio.secure_channel(target, credentials, options=list(options or []))
+
+    aetcd.client.rpc.insecure_channel = open_channel
+
+
 async def main():
+    if "QUORATE_COMPAT_CA" in os.environ:
+        use_tls(*(os.environ[f"QUORATE_COMPAT_{name}"] for name in ("CA", "CERT", "KEY")))
     endpoints = os.environ["QUORATE_COMPAT_ENDPOINTS"].split(",")
     clients = []
     for endpoint in endpoints:

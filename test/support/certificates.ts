@@ -1,6 +1,7 @@
 /** Certificates for tests, made by openssl: an authority, a server for 127.0.0.1, a client named "alice". */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -13,6 +14,43 @@ export interface Certificates {
   readonly ca: Buffer;
   readonly server: KeyPair;
   readonly client: KeyPair;
+}
+
+interface KeyPairFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Paths of PEM files, for processes. */
+export interface TlsFiles {
+  readonly ca: string;
+  readonly server: KeyPairFiles;
+  readonly client: KeyPairFiles;
+  /** An authority that none of the others knows, and a client that it vouches for. */
+  readonly stranger: { readonly ca: string; readonly client: KeyPairFiles };
+}
+
+export async function writeTlsFiles(directory: string): Promise<TlsFiles> {
+  const write = async (name: string, pem: Buffer): Promise<string> => {
+    const path = join(directory, name);
+    await writeFile(path, pem, { mode: 0o600 });
+    return path;
+  };
+  const writePair = async (name: string, pair: KeyPair): Promise<KeyPairFiles> => ({
+    cert: await write(`${name}.crt`, pair.cert),
+    key: await write(`${name}.key`, pair.key),
+  });
+  const known = makeCertificates();
+  const stranger = makeCertificates();
+  return {
+    ca: await write("ca.crt", known.ca),
+    server: await writePair("server", known.server),
+    client: await writePair("client", known.client),
+    stranger: {
+      ca: await write("stranger-ca.crt", stranger.ca),
+      client: await writePair("stranger", stranger.client),
+    },
+  };
 }
 
 export function makeCertificates(): Certificates {
