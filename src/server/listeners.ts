@@ -27,8 +27,9 @@ export class Listeners {
       if (url.scheme === "unix" || url.scheme === "unixs") {
         throw new ConfigError(`listening on a unix socket is not supported (${url.text})`);
       }
+      const door = { url: url.text, endpoint: options.endpoint };
       const server = createGrpcServer(
-        { ...options, tls: url.scheme === "https" ? listenTls(tls, this.policy, url.text) : undefined },
+        { ...options, tls: url.scheme === "https" ? listenTls(tls, this.policy, door) : undefined },
         this.deps,
       );
       this.servers.push(server);

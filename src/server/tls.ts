@@ -7,11 +7,19 @@ import { ConfigError } from "./flags/config-error.js";
 import type { TlsConfig, TlsPolicy } from "./flags/server-config.js";
 
 /** For a listener. Throws ConfigError where key or certificate are missing or can not be read. */
-export function listenTls(tls: TlsConfig, policy: TlsPolicy, url: string): TlsListenOptions {
+export function listenTls(
+  tls: TlsConfig,
+  policy: TlsPolicy,
+  door: { readonly url: string; readonly endpoint: "client" | "peer" },
+): TlsListenOptions {
   if (tls.autoTls)
     throw new ConfigError("certificates made by the server itself (auto-tls) are not supported yet");
   if (tls.certFile === "" || tls.keyFile === "") {
-    throw new ConfigError(`cannot listen on TLS for ${url}: KeyFile and CertFile are not presented`);
+    throw new ConfigError(
+      door.endpoint === "client"
+        ? `TLS key/cert (--cert-file, --key-file) must be provided for client url ${door.url} with HTTPS scheme`
+        : `cannot listen on TLS for ${door.url}: KeyFile and CertFile are not presented`,
+    );
   }
   refuseUnsupported(tls);
   return {

@@ -26,8 +26,8 @@ export interface TlsFiles {
   readonly ca: string;
   readonly server: KeyPairFiles;
   readonly client: KeyPairFiles;
-  /** An authority that none of the others knows, and a client that it vouches for. */
-  readonly stranger: { readonly ca: string; readonly client: KeyPairFiles };
+  /** An authority that none of the others knows, and those whom it vouches for. */
+  readonly stranger: { readonly ca: string; readonly server: KeyPairFiles; readonly client: KeyPairFiles };
 }
 
 export async function writeTlsFiles(directory: string): Promise<TlsFiles> {
@@ -48,7 +48,8 @@ export async function writeTlsFiles(directory: string): Promise<TlsFiles> {
     client: await writePair("client", known.client),
     stranger: {
       ca: await write("stranger-ca.crt", stranger.ca),
-      client: await writePair("stranger", stranger.client),
+      server: await writePair("stranger-server", stranger.server),
+      client: await writePair("stranger-client", stranger.client),
     },
   };
 }

@@ -102,7 +102,8 @@ class Http2Server implements TransportServer {
       this.deps.log.warn(caller, `rejected connection on ${this.options.endpoint} endpoint`, {
         "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`,
         "server-name": servername(socket),
-        error: error.message,
+        // A certificate that was shown and refused ends the connection without an error of its own.
+        error: socket.authorizationError ?? error.message,
       });
       socket.destroy();
     });
