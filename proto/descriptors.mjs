@@ -3,20 +3,31 @@
  * Usage: node proto/descriptors.mjs [folder that holds src/gen]
  */
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { BinaryReader } from "@bufbuild/protobuf/wire";
 
 const root = resolve(import.meta.dirname, "..");
 const target = resolve(process.argv[2] ?? root);
-const set = execFileSync(
-  join(root, "node_modules/.bin/buf"),
-  ["build", "--exclude-source-info", "-o", "-#format=binpb"],
-  {
-    cwd: root,
-    stdio: ["ignore", "pipe", "ignore"],
-  },
-);
+
+/** All files, and the reflection service once more under the name that older tools know: the package differs alone. */
+function buildDescriptors() {
+  const folder = mkdtempSync(join(tmpdir(), "descriptors-"));
+  try {
+    cpSync(join(root, "proto"), folder, { recursive: true });
+    const reflection = readFileSync(join(folder, "reflection.proto"), "utf8");
+    const older = reflection.replace("package grpc.reflection.v1;", "package grpc.reflection.v1alpha;");
+    writeFileSync(join(folder, "reflection_v1alpha.proto"), older);
+    return execFileSync(
+      join(root, "node_modules/.bin/buf"),
+      ["build", folder, "--exclude-source-info", "-o", "-#format=binpb"],
+      { stdio: ["ignore", "pipe", "ignore"] },
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
 /** Fields of google.protobuf.FileDescriptorProto, DescriptorProto, EnumDescriptorProto and ServiceDescriptorProto. */
 function* fields(bytes) {
@@ -41,7 +52,7 @@ function symbolsOf(scope, kind, bytes) {
   return [name, ...inner];
 }
 
-const files = [...fields(set)].map(([, bytes]) => {
+const files = [...fields(buildDescriptors())].map(([, bytes]) => {
   const parts = [...fields(bytes)];
   const scope = text(parts.find(([number]) => number === 2)?.[1] ?? new Uint8Array(0));
   const kinds = { 4: "message", 5: "enum", 6: "service" };

@@ -49,10 +49,7 @@ function answer(request: ServerReflectionRequest, services: readonly string[]): 
     case "fileByFilename":
       return fileAnswer(byName.get(question.value), question.value);
     case "fileContainingSymbol":
-      return fileAnswer(
-        bySymbol.get(question.value.replace(/^grpc\.reflection\.v1alpha\./, "grpc.reflection.v1.")),
-        question.value,
-      );
+      return fileAnswer(bySymbol.get(question.value), question.value);
     case "allExtensionNumbersOfType":
       return {
         $case: "allExtensionNumbersResponse",

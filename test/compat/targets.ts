@@ -39,7 +39,7 @@ const defaultTargets = "quorate-1,quorate-3,quorate-1-tls,etcd";
 const severe: ReadonlySet<string> = new Set(["error", "dpanic", "panic", "fatal"]);
 const startTimeoutMs = 60_000;
 /** A client may have to be fetched and built first. */
-export const prepareTimeoutMs = 300_000;
+export const prepareTimeoutMs = 600_000;
 
 export function isMissing(found: object): found is Missing {
   return "missing" in found;
