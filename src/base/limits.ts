@@ -83,8 +83,8 @@ export const limits = {
   leaseTtlSecondsMax: 9_000_000_000,
   /** Leases that one tick looks at because they ended or are to be checkpointed: about 5 ms. The rest waits for the next. */
   leaseWakesPerTickMax: 10_000,
-  /** Leases that begin to count at one tick: about 5 ms after a change of leader; the others live a tick longer. */
-  leaseStartsPerTickMax: 20_000,
+  /** Leases that begin to count at one tick: under 10 ms after a change of leader; the others live a tick longer. */
+  leaseStartsPerTickMax: 10_000,
   /** Ends of leases proposed in one turn: about 4 ms to apply, so that puts are not kept waiting. */
   leaseRevokesPerTurnMax: 256,
   /** Ends of leases in the log that are not applied: keeps the log busy while the disk works. */
@@ -184,7 +184,7 @@ export const limits = {
   clientTokenRefusalsMax: 3,
   /** Time, ms, in which the first answer for a lease of unknown TTL must come; etcd's client assumes the same TTL. */
   clientLeaseFirstAnswerMs: 5_000,
-  /** Watches of one stream: a client with more uses several. Each takes some 500 bytes. */
+  /** Watches of one stream: a client with more uses several. Each takes some 260 bytes. */
   streamWatchesMax: 1_000_000,
   /** Requests of one watch stream that are handled in one turn: about 1 ms. */
   watchRequestsPerTurn: 256,

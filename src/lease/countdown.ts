@@ -28,5 +28,9 @@ export class Countdown implements Sleeper {
   /** Keep-alives that wait until the log no longer says that less than the whole time is left. */
   clearing: RenewalTicket[] | undefined;
 
-  constructor(readonly lease: Lease) {}
+  constructor(
+    readonly lease: Lease,
+    /** Which time of leading it belongs to. */
+    readonly era: number,
+  ) {}
 }

@@ -14,6 +14,7 @@
  */
 import { assert } from "../base/assert.js";
 import { limits } from "../base/limits.js";
+import { checkpointEveryMs, firstCheckpointMs } from "./checkpoint-policy.js";
 import { Countdown, never, type RenewalTicket } from "./countdown.js";
 import type { Lease } from "./lease.js";
 import type { LeaseMetrics } from "./lease-metrics.js";
@@ -27,6 +28,8 @@ export interface LeaseAnswer {
 
 export class LeaseTiming {
   private isLeading = false;
+  /** Counts the times that this member came to lead: a countdown of an earlier one counts no more. */
+  private era = 0;
   private nowMs = 0;
   private readonly queue = new WakeQueue<Countdown>();
   /** Begin to count at the next tick, in slices where they are many. */
@@ -36,6 +39,11 @@ export class LeaseTiming {
   private toClear: Countdown[] = [];
   private answers: LeaseAnswer[] = [];
   private endingCount = 0;
+  private extendMs = 0;
+  /** Leases that are still to get a countdown, or to lose it: a slice at each tick, as they may be a million. */
+  private sweep: Iterator<Lease> | undefined;
+  /** Where a keep-alive waits: few. */
+  private readonly waitedFor = new Set<Countdown>();
 
   constructor(private readonly metrics: LeaseMetrics) {}
 
@@ -43,26 +51,21 @@ export class LeaseTiming {
     return this.isLeading;
   }
 
-  /** Takes over all leases. Each gets `extendMs` on top of what is left: the election took its time from the clients. */
+  /** Takes over `leases`. Each gets `extendMs` on top of what is left: the election took its time from the clients. */
   promote(leases: Iterable<Lease>, extendMs: number): void {
     assert(!this.isLeading, "a leader takes over once");
     this.isLeading = true;
-    for (const lease of leases) {
-      lease.countdown = new Countdown(lease);
-      const leftSeconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
-      this.count(lease.countdown, leftSeconds * 1_000 + extendMs);
-    }
+    this.era++;
+    this.extendMs = extendMs;
+    this.sweep = leases[Symbol.iterator]();
   }
 
   /** Nothing expires any more; whoever waits is sent to the next leader. */
   demote(leases: Iterable<Lease>): void {
     if (!this.isLeading) return;
-    for (const lease of leases) {
-      const { countdown } = lease;
-      lease.countdown = undefined;
-      if (countdown !== undefined) this.answerAll(countdown, undefined);
-    }
+    for (const countdown of this.waitedFor) this.answerAll(countdown, undefined);
     this.isLeading = false;
+    this.sweep = leases[Symbol.iterator]();
     this.queue.clear();
     this.fresh = [];
     this.expired = [];
@@ -74,15 +77,15 @@ export class LeaseTiming {
   /** `lease` was granted. */
   begin(lease: Lease): void {
     if (!this.isLeading) return;
-    lease.countdown = new Countdown(lease);
+    lease.countdown = new Countdown(lease, this.era);
     this.count(lease.countdown, lease.ttlSeconds * 1_000);
   }
 
   /** `lease` is gone. */
   end(lease: Lease): void {
-    const { countdown } = lease;
-    if (countdown === undefined) return;
+    const countdown = this.current(lease);
     lease.countdown = undefined;
+    if (countdown === undefined) return;
     this.queue.remove(countdown);
     if (countdown.isEnding) {
       this.endingCount--;
@@ -94,7 +97,7 @@ export class LeaseTiming {
 
   /** A checkpoint of `lease` was applied. */
   checkpointed(lease: Lease): void {
-    const { countdown } = lease;
+    const countdown = this.current(lease);
     if (countdown === undefined) return;
     if (lease.remainingSeconds > 0) {
       countdown.checkpointsOut = Math.max(0, countdown.checkpointsOut - 1);
@@ -102,19 +105,21 @@ export class LeaseTiming {
     }
     for (const ticket of countdown.clearing ?? []) this.confirm(ticket, lease);
     countdown.clearing = undefined;
+    if (countdown.late === undefined) this.waitedFor.delete(countdown);
   }
 
   /** A keep-alive from a client, after this leader was confirmed to be one. The answer comes by `takeAnswers`. */
   renew(lease: Lease | undefined, ticket: RenewalTicket): void {
     assert(this.isLeading, "only a leader renews");
-    const countdown = lease?.countdown;
-    if (lease === undefined || countdown === undefined) {
+    if (lease === undefined) {
       this.answers.push({ ticket, ttlSeconds: 0 });
       return;
     }
+    const countdown = this.current(lease) ?? this.takeOver(lease);
     if (countdown.deadlineMs <= this.nowMs) {
       countdown.late ??= [];
       countdown.late.push(ticket);
+      this.waitedFor.add(countdown);
       return;
     }
     countdown.wasRenewed = true;
@@ -128,18 +133,21 @@ export class LeaseTiming {
       countdown.clearing = [];
     }
     countdown.clearing.push(ticket);
+    this.waitedFor.add(countdown);
   }
 
   /** Milliseconds until `lease` ends, negative once it should have; undefined at a member that does not lead. */
   remainingMs(lease: Lease): number | undefined {
-    const { countdown } = lease;
-    if (countdown === undefined) return undefined;
+    if (!this.isLeading) return undefined;
+    const countdown = this.current(lease);
+    if (countdown === undefined) return this.takeOverMs(lease);
     return countdown.freshMs > 0 ? countdown.freshMs : countdown.deadlineMs - this.nowMs;
   }
 
   /** The time is `nowMs`, on a clock that never goes back. */
   tick(nowMs: number): void {
     this.nowMs = Math.max(this.nowMs, Math.floor(nowMs));
+    this.sweepSlice();
     if (!this.isLeading) return;
     this.startFresh();
     for (let woken = 0; woken < limits.leaseWakesPerTickMax; woken++) {
@@ -178,7 +186,7 @@ export class LeaseTiming {
 
   /** The log did not take the end of `lease`, or every member refused it: it is tried again later. */
   revokeFailed(lease: Lease): void {
-    const { countdown } = lease;
+    const countdown = this.current(lease);
     if (countdown === undefined || !countdown.isEnding) return;
     countdown.isEnding = false;
     this.endingCount--;
@@ -208,6 +216,7 @@ export class LeaseTiming {
       else {
         this.answer(countdown.clearing, undefined);
         countdown.clearing = undefined;
+        if (countdown.late === undefined) this.waitedFor.delete(countdown);
       }
     }
   }
@@ -215,8 +224,9 @@ export class LeaseTiming {
   /** Marks what a successor would not know, so that `takeCheckpoints` gives it: leadership is being handed over. */
   checkpointAll(leases: Iterable<Lease>): void {
     this.toCheckpoint = [];
-    for (const { countdown } of leases) {
+    for (const lease of leases) {
       if (this.toCheckpoint.length >= limits.leaseHandOverCheckpointsMax) return;
+      const countdown = this.current(lease);
       if (countdown !== undefined && this.worthCheckpointing(countdown)) this.toCheckpoint.push(countdown);
     }
   }
@@ -233,6 +243,33 @@ export class LeaseTiming {
     const { answers } = this;
     this.answers = [];
     return answers;
+  }
+
+  /** The countdown of this time of leading, where there is one yet. */
+  private current({ countdown }: Lease): Countdown | undefined {
+    return this.isLeading && countdown?.era === this.era ? countdown : undefined;
+  }
+
+  private takeOver(lease: Lease): Countdown {
+    const countdown = new Countdown(lease, this.era);
+    lease.countdown = countdown;
+    this.count(countdown, this.takeOverMs(lease));
+    return countdown;
+  }
+
+  private takeOverMs(lease: Lease): number {
+    const leftSeconds = lease.remainingSeconds > 0 ? lease.remainingSeconds : lease.ttlSeconds;
+    return leftSeconds * 1_000 + this.extendMs;
+  }
+
+  /** Takes over, or lets go of, the next leases. Those that came or went meanwhile look after themselves. */
+  private sweepSlice(): void {
+    for (let count = 0; this.sweep !== undefined && count < limits.leaseStartsPerTickMax; count++) {
+      const next = this.sweep.next();
+      if (next.done === true) this.sweep = undefined;
+      else if (!this.isLeading) next.value.countdown = undefined;
+      else if (this.current(next.value) === undefined) this.takeOver(next.value);
+    }
   }
 
   private count(countdown: Countdown, durationMs: number): void {
@@ -313,6 +350,7 @@ export class LeaseTiming {
     this.answer(countdown.clearing, ttlSeconds);
     countdown.late = undefined;
     countdown.clearing = undefined;
+    this.waitedFor.delete(countdown);
   }
 
   private answer(tickets: readonly RenewalTicket[] | undefined, ttlSeconds: number | undefined): void {
@@ -339,22 +377,3 @@ const noAnswers: readonly LeaseAnswer[] = [];
 function isCurrent(countdown: Countdown): boolean {
   return countdown.lease.countdown === countdown;
 }
-
-/**
- * A lease that nobody has renewed yet may be one that nobody will: its time is kept closely. One that is kept
- * alive is left alone a little longer than the third of its time at which clients renew.
- */
-function firstCheckpointMs({ lease, wasRenewed }: Countdown): number {
-  if (!wasRenewed) return checkpointEveryMs(lease);
-  return Math.min(limits.leaseCheckpointMsMax, lease.ttlSeconds * keptAliveCheckpointMsPerSecond);
-}
-
-function checkpointEveryMs(lease: Lease): number {
-  const partMs = lease.ttlSeconds * checkpointMsPerSecond;
-  return Math.max(limits.leaseCheckpointMsMin, Math.min(limits.leaseCheckpointMsMax, partMs));
-}
-
-/** A fifth of the time to live. */
-const checkpointMsPerSecond = 200;
-/** Two fifths: above the third at which clients renew. */
-const keptAliveCheckpointMsPerSecond = 400;
