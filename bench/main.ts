@@ -1,6 +1,7 @@
 /** `npm run bench`: see options.ts for what it takes, docs/performance.md for what it showed. */
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { quorateVersion } from "../src/base/version.js";
 import { etcdBinary, ourBinary, type ServerBinary } from "../test/support/server-binary.js";
 import { writeDocs } from "./docs.js";
 import { buildGenerator } from "./generator.js";
@@ -28,8 +29,11 @@ function findServers(options: BenchOptions): Partial<Record<Side, ServerBinary>>
   return servers;
 }
 
+/** Ours by its own version: what it prints as etcd's is the version that it speaks like. */
 function versionsOf(servers: Partial<Record<Side, ServerBinary>>): Partial<Record<Side, string>> {
-  return Object.fromEntries(Object.entries(servers).map(([side, binary]) => [side, binary.version]));
+  const versions: Partial<Record<Side, string>> = { ours: quorateVersion };
+  if (servers.etcd !== undefined) versions.etcd = servers.etcd.version;
+  return versions;
 }
 
 function launchesOf(servers: Partial<Record<Side, ServerBinary>>): Launches {

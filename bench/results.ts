@@ -87,7 +87,13 @@ export const resultsDirectory = join(repositoryRoot, "bench/results");
 
 export async function writeResult(path: string, result: BenchResult): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, `${JSON.stringify(result, roundFigures, 1)}\n`);
+  await writeFile(path, formatResult(result));
+}
+
+/** JSON as the formatter of this tree wants it: indented, lists of plain numbers on one line. */
+export function formatResult(result: BenchResult): string {
+  const text = JSON.stringify(result, roundFigures, 2);
+  return `${text.replace(/\[\s+([\d.,\s-]+?)\s+\]/g, (_, numbers: string) => `[${numbers.replaceAll(/,\s+/g, ", ")}]`)}\n`;
 }
 
 /** Four digits say what there is to know of a measurement. */

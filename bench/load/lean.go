@@ -273,6 +273,10 @@ func (c *leanConnection) handle(kind http2.FrameType, flags http2.Flags, stream 
 		}
 		c.pushAll()
 	case http2.FrameRSTStream:
+		// A server may add one to an answer that it gave before it saw that the request had ended.
+		if c.byStream[stream] == nil {
+			return nil
+		}
 		return fmt.Errorf("stream reset: %v", http2.ErrCode(binary.BigEndian.Uint32(payload)))
 	case http2.FrameGoAway:
 		return io.ErrUnexpectedEOF
