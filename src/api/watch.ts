@@ -90,7 +90,8 @@ class WatchCall implements WatchOutlet {
 
   events(watch: Watch, events: EncodedEvents, revision: Revision): boolean {
     failpoints.beforeSendWatchResponse?.();
-    const header = { ...this.deps.member.header(), revision };
+    const { clusterId, memberId, raftTerm } = this.deps.member.header();
+    const header = { clusterId, memberId, revision, raftTerm };
     this.eventsSent.add(events.count);
     const { fragmentBytes } = this.options;
     const inOne = !watch.has(WatchOption.Fragment) || events.bytes + watchHeadBytesMax < fragmentBytes;

@@ -106,7 +106,26 @@ export function encodeWatchAnswer(header: ResponseHeader, answer: WatchAnswer): 
   return [writer.finish()];
 }
 
-const head = new ProtoWriter(96);
+/** Memory that heads are cut from; small, because one head that waits keeps all of it. */
+const headPoolBytes = 4096;
+let heads = new ProtoWriter(headPoolBytes);
+
+/** All watches that are told of one batch get the same header, so its bytes are made once. */
+const headerMemo = { revision: -1, raftTerm: -1, memberId: 0n, bytes: emptyBytes };
+
+function headerBytes(header: ResponseHeader): Uint8Array {
+  const { revision, raftTerm, memberId } = header;
+  if (
+    headerMemo.revision !== revision ||
+    headerMemo.raftTerm !== raftTerm ||
+    headerMemo.memberId !== memberId
+  ) {
+    const writer = new ProtoWriter(watchHeadBytesMax);
+    writeHeader(writer, header);
+    Object.assign(headerMemo, { revision, raftTerm, memberId, bytes: writer.finish() });
+  }
+  return headerMemo.bytes;
+}
 
 /** Header, watch id and events; `fragment`: more of the same answer follows. The parts of `events` are shared. */
 export function encodeWatchEvents(
@@ -115,11 +134,14 @@ export function encodeWatchEvents(
   events: EncodedEvents,
   fragment: boolean,
 ): readonly Uint8Array[] {
-  head.reset();
-  writeHeader(head, header);
-  writeWatchId(head, watchId);
-  head.boolField(7, fragment);
-  return [Uint8Array.from(head.finish()), ...events.parts];
+  if (heads.length > headPoolBytes - watchHeadBytesMax) heads = new ProtoWriter(headPoolBytes);
+  const from = heads.length;
+  heads.raw(headerBytes(header));
+  writeWatchId(heads, watchId);
+  heads.boolField(7, fragment);
+  const head = heads.finish().subarray(from);
+  const { parts } = events;
+  return parts.length === 1 ? [head, parts[0]!] : [head, ...parts];
 }
 
 /** What `encodeWatchEvents` puts before the events, at most: header, id, flag. */
