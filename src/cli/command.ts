@@ -12,14 +12,28 @@ export interface CliHost {
   error(text: string): void;
   /** Standard input, read as it is needed. */
   readonly stdin: AsyncIterable<Uint8Array>;
+  /** Runs a program with our output as its own; `environment` is added to ours. */
+  execute(command: readonly string[], environment: Readonly<Record<string, string>>): Promise<ChildEnd>;
+  /** Aborted at the first SIGINT or SIGTERM after this call, which then does not end the process as it would else. */
+  untilInterrupted(): AbortSignal;
   /** On a terminal: whether typed characters are shown and edited. */
   showTyping(visible: boolean): void;
+}
+
+/** How a program that we ran ended. */
+export interface ChildEnd {
+  /** 0 to 255; −1 for one that a signal ended; undefined for one that could not be started. */
+  readonly exitCode: number | undefined;
+  /** Go's words for a bad end: "exit status 3"; empty for a good one. */
+  readonly problem: string;
 }
 
 export interface CommandContext {
   readonly host: CliHost;
   readonly flags: FlagValues;
   readonly positional: readonly string[];
+  /** How many of `positional` stand before a `--`; undefined where there is none. */
+  readonly beforeDashes: number | undefined;
   /** The cluster and the printer that the global flags name; made when first asked for. */
   session(): Promise<Session>;
 }

@@ -12,7 +12,8 @@ export const ExitCode = {
   Interrupted: 5,
   BadArguments: 128,
 } as const;
-export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+/** One of those, or that of a program that was run. */
+export type ExitCode = number;
 
 /** Ends the command: "Error: <message>" on stderr and the exit code. */
 export class CliFailure extends Error {

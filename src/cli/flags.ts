@@ -89,16 +89,20 @@ export interface ParsedArguments {
   readonly flags: FlagValues;
   /** What is not a flag, in order. */
   readonly positional: readonly string[];
+  /** How many of `positional` stand before a `--`; undefined where there is none. */
+  readonly beforeDashes: number | undefined;
 }
 
 /** Reads flags wherever they stand; `--` ends them. Throws `FlagError`. */
 export function parseArguments(specs: readonly FlagSpec[], argv: readonly string[]): ParsedArguments {
   const flags = new FlagValues(specs);
   const positional: string[] = [];
+  let beforeDashes: number | undefined;
   let at = 0;
   const next = (): string | undefined => argv[at++];
   for (let argument = next(); argument !== undefined; argument = next()) {
     if (argument === "--") {
+      beforeDashes = positional.length;
       positional.push(...argv.slice(at));
       break;
     }
@@ -106,7 +110,7 @@ export function parseArguments(specs: readonly FlagSpec[], argv: readonly string
     else if (argument.startsWith("-") && argument.length > 1) parseShort(flags, argument.slice(1), next);
     else positional.push(argument);
   }
-  return { flags, positional };
+  return { flags, positional, beforeDashes };
 }
 
 function parseLong(flags: FlagValues, argument: string, next: () => string | undefined): void {

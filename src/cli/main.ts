@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The process behind `quorate`, `etcdctl` and `etcdutl`: the doors in bin/ say by which name they were called. */
 import type { CliHost, ProgramName } from "./command.js";
+import { execute } from "./execute.js";
 import { runCli } from "./run.js";
 
 const programs: readonly ProgramName[] = ["quorate", "etcdctl", "etcdutl"];
@@ -10,6 +11,12 @@ const host: CliHost = {
   environment: process.env,
   out: (text) => void process.stdout.write(text),
   error: (text) => void process.stderr.write(text),
+  execute: (command, environment) => execute(command, environment, "inherit"),
+  untilInterrupted() {
+    const controller = new AbortController();
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+    return controller.signal;
+  },
   stdin: { [Symbol.asyncIterator]: () => process.stdin[Symbol.asyncIterator]() },
   showTyping: (visible) => void (process.stdin.isTTY && process.stdin.setRawMode(!visible)),
 };

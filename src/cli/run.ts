@@ -80,5 +80,5 @@ function allFlags(path: CommandPath) {
 }
 
 function rawArguments(path: CommandPath): ParsedArguments {
-  return { flags: parseArguments([], []).flags, positional: path.rest };
+  return { flags: parseArguments([], []).flags, positional: path.rest, beforeDashes: undefined };
 }

@@ -1,10 +1,12 @@
 /** The same command lines for us and for a real etcdctl, against a real etcd: output must not differ by a byte. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connect } from "../../src/client/index.js";
 import { etcdctlVersion, etcdVersion, isAtLeast, type RealEtcd, startEtcd } from "../client/real-etcd.js";
 import { type Outcome, run } from "./fake-host.js";
 
@@ -28,6 +30,32 @@ function etcdctl(argv: readonly string[], stdin: string | undefined): Promise<Ou
   });
 }
 
+/** Interrupts the command when it has printed something. */
+async function interruptedEtcdctl(argv: readonly string[]): Promise<Outcome> {
+  const child = spawn("etcdctl", argv, { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  child.stdout.on("data", (bytes: Buffer) => {
+    out += bytes.toString("latin1");
+    child.kill("SIGINT");
+  });
+  const [exitCode] = (await once(child, "close")) as [number];
+  return { exitCode, out: Buffer.from(out, "latin1"), error: "" };
+}
+
+async function interruptedRun(argv: readonly string[]): Promise<Outcome> {
+  const interrupt = new AbortController();
+  return run(argv, { interrupt: interrupt.signal, onOut: () => setImmediate(() => interrupt.abort()) });
+}
+
+/** Without ids of leases and revisions, of which every run has its own. */
+function withoutIds(outcome: Outcome) {
+  const { exitCode, out, error } = comparableParts(outcome);
+  const text = out
+    .replace(/[0-9a-f]{16}/g, "<id>")
+    .replace(/"key":"[^"]*"|"lease":\d+|"\w*revision":\d+/g, "<own>");
+  return { exitCode, out: text, error };
+}
+
 /** Without what no two runs have in common: log lines of Go's client, and how long things took. */
 function comparableParts({ exitCode, out, error }: Outcome) {
   const withoutTimes = (text: string): string => text.replace(/(took"?[ =:]+"?)[0-9.]+(µs|ms|s)/g, "$1…");
@@ -47,12 +75,14 @@ describe.skipIf(!comparable)(`beside etcdctl${reason}`, () => {
     await put("a", 'with "quotes", <html> & é\u2028\t\n');
     await put("b", "-2");
     await put("日本", "😀");
+    await put("watched", "1");
+    await run(["del", "watched", "--endpoints", etcd.endpoint]);
     await run(["txn", "--endpoints", etcd.endpoint], { stdin: '\nput "bin\\x00\\xff" "\\x80\\x01"\n\n\n' });
   });
   afterAll(() => etcd.stop());
 
   async function compare(argv: readonly string[], stdin?: string): Promise<void> {
-    const whole = [...argv, `--endpoints=${etcd.endpoint}`];
+    const whole = [`--endpoints=${etcd.endpoint}`, ...argv];
     const before = comparableParts(await etcdctl(whole, stdin));
     const ours = comparableParts(await run(whole, stdin === undefined ? {} : { stdin }));
     if (isDeepStrictEqual(before, ours)) return;
@@ -117,6 +147,32 @@ describe.skipIf(!comparable)(`beside etcdctl${reason}`, () => {
     "version",
     "gett a",
     "get a --user root:secret",
+    "lease timetolive 12",
+    "lease revoke 12",
+    "lease revoke zz",
+    "lease revoke",
+    "lease grant x",
+    "lease grant 99999999999",
+    "lease grant",
+    "lease keep-alive 12",
+    "lease keep-alive 12 -w json",
+    "lease keep-alive --once 12",
+    "lease keep-alive",
+    "lease timetolive",
+    "watch",
+    "watch -i --rev 3",
+    "watch a b --prefix",
+    "watch a --",
+    "watch -- true",
+    "watch a --prefix --rev 1 -- false",
+    "watch a --prefix --rev 1 --prev-kv -- nonexistent-program",
+    "lock",
+    "lock l false",
+    "lock l nonexistent-program",
+    "lock l ./nonexistent-program",
+    "elect e",
+    "elect e v -l",
+    "elect",
   ])("%s", (line) => compare(line.split(" ")));
 
   test.each([
@@ -140,6 +196,96 @@ describe.skipIf(!comparable)(`beside etcdctl${reason}`, () => {
       lastLine(theirs.error),
     ]);
   });
+
+  describe.each(formats)("leases and watches with -w %s", (format) => {
+    const id = "7654321f";
+    const w = ["-w", format];
+
+    test("a lease from its making to its end", async () => {
+      await run(["lease", "revoke", id, `--endpoints=${etcd.endpoint}`]);
+      const client = connect({ endpoints: [etcd.endpoint] });
+      try {
+        await client.leases.grant(1_000, { id: BigInt(`0x${id}`) });
+        await client.kv.put("leased/1", "", { lease: BigInt(`0x${id}`) });
+      } finally {
+        await client.close();
+      }
+      await compare(["lease", "list", ...w]);
+      await compare(["lease", "timetolive", id, "--keys", ...w]);
+      await compare(["lease", "timetolive", id, "--hex", ...w]);
+      await compare(["lease", "keep-alive", id, "--once", ...w]);
+      await compare(["get", "leased/", "--prefix", ...w]);
+    });
+
+    // The failing program ends the command after what it printed.
+    test.each([
+      "watch a --rev 1 -- false",
+      "watch a z --rev 1 --prev-kv -- false",
+      "watch a --prefix --rev 3 --hex --prev-kv -- false",
+      "watch bin --prefix --rev 1 -- false",
+      "watch watched --rev 1 --prev-kv --prefix -- false",
+    ])("%s", (line) => {
+      const [command, ...rest] = line.split(" ");
+      return compare([command!, ...w, ...rest]);
+    });
+
+    test("a watch of what is compacted away", async () => {
+      const client = connect({ endpoints: [etcd.endpoint] });
+      try {
+        await client.kv.compact(2);
+      } catch {
+        // One format before this one has done so.
+      } finally {
+        await client.close();
+      }
+      await compare(["watch", "a", "--rev", "1", ...w]);
+    });
+  });
+
+  test("a program run by watch finds the event in its environment", () =>
+    compare([
+      "watch",
+      "--rev=3",
+      "--prefix",
+      "",
+      "--",
+      "sh",
+      "-c",
+      'env | grep ^ETCD_WATCH_ | sort; test "$ETCD_WATCH_EVENT_TYPE" = \'"PUT"\'',
+    ]));
+
+  test.each([
+    "bad x\n\nwatch\nwatch a b --prefix\nwatch -- true\n",
+    "watch a --\n",
+    "watch a --nope\n",
+    'watch "a --rev 3\n',
+  ])("watch -i of %j", (stdin) => compare(["watch", "-i"], stdin));
+
+  test("a lock is held until the interrupt, or while a program runs", async () => {
+    const line = ["lock", "held", `--endpoints=${etcd.endpoint}`];
+    const theirs = withoutIds(await interruptedEtcdctl(line));
+    expect(withoutIds(await interruptedRun(line))).toEqual(theirs);
+    await compareWithoutIds([...line, "--", "sh", "-c", 'echo "$ETCD_LOCK_KEY"; exit 3']);
+  });
+
+  test("a leader leads until the interrupt, and observers see it", async () => {
+    const line = ["elect", "e", "me", `--endpoints=${etcd.endpoint}`];
+    const theirs = withoutIds(await interruptedEtcdctl(line));
+    expect(withoutIds(await interruptedRun(line))).toEqual(theirs);
+    const leader = spawn("etcdctl", line);
+    try {
+      await once(leader.stdout, "data");
+      const listen = ["elect", "e", "-l", "-w", "json", `--endpoints=${etcd.endpoint}`];
+      expect(withoutIds(await interruptedRun(listen))).toEqual(withoutIds(await interruptedEtcdctl(listen)));
+    } finally {
+      leader.kill("SIGINT");
+      await once(leader, "exit");
+    }
+  });
+
+  async function compareWithoutIds(line: readonly string[]): Promise<void> {
+    expect(withoutIds(await run(line))).toEqual(withoutIds(await etcdctl(line, undefined)));
+  }
 
   test("a saved snapshot is whole, and only its owner may read it", async () => {
     const directory = mkdtempSync(join(tmpdir(), "quorate-cli-"));

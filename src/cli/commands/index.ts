@@ -3,11 +3,12 @@ import type { CommandEntry, CommandSpec, ProgramName } from "../command.js";
 import { globalFlags } from "../global-flags.js";
 
 const keyValue = "Key-value commands";
+const concurrency = "Concurrency commands";
 const maintenance = "Cluster maintenance commands";
 const utility = "Utility commands";
 
 /** Headings in the help of the program, in their order. */
-export const commandGroups: readonly string[] = [keyValue, maintenance, utility];
+export const commandGroups: readonly string[] = [keyValue, maintenance, concurrency, utility];
 
 const clients: readonly ProgramName[] = ["quorate", "etcdctl"];
 
@@ -46,6 +47,34 @@ const entries: readonly CommandEntry[] = [
     group: keyValue,
     programs: clients,
     load: async () => (await import("./compaction.js")).compactionCommand,
+  },
+  {
+    name: "watch",
+    summary: "Shows changes of keys as they happen, and runs a program for each",
+    group: keyValue,
+    programs: clients,
+    load: async () => (await import("./watch.js")).watchCommand,
+  },
+  {
+    name: "lease",
+    summary: "Makes leases, renews and ends them",
+    group: keyValue,
+    programs: clients,
+    load: async () => (await import("./lease.js")).leaseCommand,
+  },
+  {
+    name: "lock",
+    summary: "Holds a lock, while a program runs or until interrupted",
+    group: concurrency,
+    programs: clients,
+    load: async () => (await import("./lock.js")).lockCommand,
+  },
+  {
+    name: "elect",
+    summary: "Takes part in an election, or shows who leads",
+    group: concurrency,
+    programs: clients,
+    load: async () => (await import("./elect.js")).electCommand,
   },
   {
     name: "endpoint",

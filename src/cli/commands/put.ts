@@ -19,6 +19,14 @@ export const putFlags: readonly FlagSpec[] = [
   { name: "ignore-lease", kind: "bool", default: false, usage: "keep the lease that the key has" },
 ];
 
+/** Of the command alone: a line of `txn` has no lease of its own. */
+const ttlFlag: FlagSpec = {
+  name: "ttl",
+  kind: "int",
+  default: 0n,
+  usage: "attach the key to a new lease of so many seconds, and print the lease",
+};
+
 export const argumentsNeeded = "put command needs 1 argument and input from stdin or 2 arguments";
 
 export interface PutArguments {
@@ -79,13 +87,39 @@ $ put -- <key> <value>
 
 To store a file:
 
-$ cat file | put <key>`,
-  flags: putFlags,
+$ cat file | put <key>
+
+To have the key deleted after a minute, unless its lease is renewed:
+
+$ put <key> <value> --ttl 60`,
+  flags: [...putFlags, ttlFlag],
   async run(context) {
+    const ttlSeconds = readTtl(context.flags);
     const { key, value, options } = readPutArguments(context.flags, context.positional);
     const bytes = value ?? (await readPutValue(context.host));
     const session = await context.session();
-    const response = await session.client().kv.put(key, bytes, { ...options, ...session.startClock()() });
-    session.printer.print({ kind: "put", response });
+    const clock = session.startClock();
+    const client = session.client();
+    const granted = ttlSeconds === undefined ? undefined : await client.leases.grant(ttlSeconds, clock());
+    const lease = granted?.ID ?? options.lease;
+    try {
+      const response = await client.kv.put(key, bytes, { ...options, lease, ...clock() });
+      if (granted !== undefined) session.printer.print({ kind: "leaseGrant", response: granted });
+      session.printer.print({ kind: "put", response });
+    } catch (error) {
+      // Without its key the lease is of no use; where it cannot be ended now, it ends by itself.
+      if (granted !== undefined) await client.leases.revoke(granted.ID, clock()).catch(() => {});
+      throw error;
+    }
   },
 };
+
+function readTtl(flags: FlagValues): bigint | undefined {
+  if (!flags.changed("ttl")) return undefined;
+  if (flags.changed("lease") || flags.bool("ignore-lease")) {
+    throw badArguments("`--ttl` makes a lease: it cannot be set with `--lease` or `--ignore-lease`");
+  }
+  const ttlSeconds = flags.int("ttl");
+  if (ttlSeconds <= 0n) throw badArguments(`bad TTL (${ttlSeconds}), expecting a number of seconds above 0`);
+  return ttlSeconds;
+}

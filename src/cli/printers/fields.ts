@@ -56,6 +56,32 @@ function linesOf(item: Printable, hex: boolean): string[] | undefined {
           "\n",
         ]),
       ];
+    case "watch":
+      return [
+        ...headerLines(item.answer.header, hex),
+        ...item.answer.events.flatMap(({ type, kv, prevKv }) => [
+          field("Type", type.toUpperCase()),
+          ...(prevKv === undefined ? [] : pairLines("Prev", prevKv, hex)),
+          ...pairLines("", kv, hex),
+        ]),
+      ];
+    case "leaseGrant":
+    case "leaseKeepAlive": {
+      const { header, ID, TTL } = item.response;
+      return [...headerLines(header, hex), field("ID", leaseText(ID, hex)), field("TTL", TTL)];
+    }
+    case "leaseRevoke":
+      return headerLines(item.response.header, hex);
+    case "leaseTimeToLive": {
+      const { header, ID, TTL, grantedTTL, keys } = item.response;
+      const own = [field("ID", leaseText(ID, hex)), field("TTL", TTL), field("GrantedTTL", grantedTTL)];
+      return [...headerLines(header, hex), ...own, ...keys.map((key) => field("Key", quoteBytes(key)))];
+    }
+    case "leaseList":
+      return [
+        ...headerLines(item.response.header, hex),
+        ...item.response.leases.map(({ ID }) => field("ID", leaseText(ID, hex))),
+      ];
     case "memberAdd":
     case "memberRemove":
     case "memberUpdate":
@@ -71,6 +97,10 @@ function field(name: string, value: string | number | bigint | boolean): string 
 
 function idText(id: bigint, hex: boolean): string {
   return hex ? hexId(id) : String(id);
+}
+
+function leaseText(id: bigint, hex: boolean): string {
+  return hex ? hexId(id, 16) : String(id);
 }
 
 function headerLines(header: ResponseHeader | undefined, hex: boolean): string[] {
@@ -91,7 +121,7 @@ function pairLines(prefix: "" | "Prev", kv: KeyValue, hex: boolean): string[] {
     field(`${prefix}ModRevision`, kv.modRevision),
     field(`${prefix}Version`, kv.version),
     field(`${prefix}Value`, quoteBytes(kv.value)),
-    field(`${prefix}Lease`, hex ? hexId(kv.lease, 16) : kv.lease),
+    field(`${prefix}Lease`, leaseText(kv.lease, hex)),
   ];
 }
 

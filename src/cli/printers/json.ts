@@ -2,9 +2,9 @@
  * `-w json`: what Go's encoding/json makes of etcd's messages, byte for byte: fields in the order of the
  * message, those at their zero value left out, numbers without quotes, bytes in base64.
  */
-import type { Member, ResponseHeader, ResponseOp, TxnResponse } from "../../client/index.js";
+import type { Member, ResponseHeader, ResponseOp, TxnResponse, WatchEvent } from "../../client/index.js";
 import { hexId, jsonText } from "../go-format.js";
-import type { Printable, Render } from "./printer.js";
+import type { Printable, Render, WatchAnswer } from "./printer.js";
 
 /** Name in JSON, property in our message, and the shape of what is in it where that is a message. */
 type Shape = readonly (readonly [name: string, property: string, shape?: Shape])[];
@@ -132,12 +132,63 @@ function jsonOf(item: Printable, hex: boolean): string {
       return message(item.response, [["header", "header", headerShape]]);
     case "alarm":
       return message(item.response, alarmShape);
+    case "watch":
+      return watchJson(item.answer);
+    case "leaseRevoke":
+      return message(item.response, [["header", "header", headerShape]]);
+    case "leaseGrant": {
+      const { header, ID, TTL, error } = item.response;
+      return withHeaderFields(header, [`"ID":${ID}`, `"TTL":${TTL}`, `"Error":${jsonText(error)}`]);
+    }
+    case "leaseKeepAlive":
+      return withHeaderFields(item.response.header, [
+        `"ID":${item.response.ID}`,
+        `"TTL":${item.response.TTL}`,
+      ]);
+    case "leaseTimeToLive": {
+      const { header, ID, TTL, grantedTTL, keys } = item.response;
+      const own = [`"id":${ID}`, `"ttl":${TTL}`, `"granted-ttl":${grantedTTL}`];
+      return withHeaderFields(header, [...own, `"keys":${list(keys, base64Text)}`]);
+    }
+    case "leaseList": {
+      const leases = item.response.leases.map(({ ID }) => `{"id":${ID}}`);
+      return withHeaderFields(item.response.header, [`"leases":[${leases.join(",")}]`]);
+    }
   }
 }
 
 /** A list that nothing was put in is no list in Go. */
 function list<Item>(items: readonly Item[], render: (item: Item) => string): string {
   return items.length === 0 ? "null" : `[${items.map(render).join(",")}]`;
+}
+
+/** What Go's client puts beside the fields of the header, rather than below one. */
+function withHeaderFields(header: ResponseHeader | undefined, own: readonly string[]): string {
+  const shared = header === undefined ? "" : message(header, headerShape).slice(1, -1);
+  return `{${[...(shared === "" ? [] : [shared]), ...own].join(",")}}`;
+}
+
+function base64Text(bytes: Uint8Array): string {
+  return `"${Buffer.from(bytes).toString("base64")}"`;
+}
+
+function watchJson({ header, events, compactRevision, canceled, cancelReason }: WatchAnswer): string {
+  const fields = [
+    `"Header":${header === undefined ? "null" : message(header, headerShape)}`,
+    `"Events":${list(events, eventJson)}`,
+    `"CompactRevision":${compactRevision}`,
+    `"Canceled":${canceled}`,
+    '"Created":false',
+    `"CancelReason":${jsonText(cancelReason)}`,
+  ];
+  return `{${fields.join(",")}}`;
+}
+
+function eventJson({ type, kv, prevKv }: WatchEvent): string {
+  const fields = type === "delete" ? ['"type":1'] : [];
+  fields.push(`"kv":${message(kv, kvShape)}`);
+  if (prevKv !== undefined) fields.push(`"prev_kv":${message(prevKv, kvShape)}`);
+  return `{${fields.join(",")}}`;
 }
 
 function message(source: object, shape: Shape): string {
@@ -154,7 +205,7 @@ function valueText(value: unknown, shape: Shape | undefined): string | undefined
   if (value === undefined || value === 0n || value === 0 || value === false || value === "") return undefined;
   if (typeof value === "string") return jsonText(value);
   if (value instanceof Uint8Array) {
-    return value.length === 0 ? undefined : `"${Buffer.from(value).toString("base64")}"`;
+    return value.length === 0 ? undefined : base64Text(value);
   }
   if (Array.isArray(value)) {
     if (value.length === 0) return undefined;

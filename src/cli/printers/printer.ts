@@ -3,6 +3,11 @@ import type {
   AlarmResponse,
   DeleteRangeResponse,
   HashKVResponse,
+  LeaseGrantResponse,
+  LeaseKeepAliveResponse,
+  LeaseLeasesResponse,
+  LeaseRevokeResponse,
+  LeaseTimeToLiveResponse,
   MemberAddResponse,
   MemberListResponse,
   MemberPromoteResponse,
@@ -11,8 +16,10 @@ import type {
   MoveLeaderResponse,
   PutResponse,
   RangeResponse,
+  ResponseHeader,
   StatusResponse,
   TxnResponse,
+  WatchEvent,
 } from "../../client/index.js";
 import { CliFailure, ExitCode } from "../failure.js";
 
@@ -35,6 +42,15 @@ export interface EndpointHash {
   readonly response: HashKVResponse;
 }
 
+/** An answer of a watch: events, or none for a notification of progress, or its end. */
+export interface WatchAnswer {
+  readonly header: ResponseHeader | undefined;
+  readonly events: readonly WatchEvent[];
+  readonly compactRevision: bigint;
+  readonly canceled: boolean;
+  readonly cancelReason: string;
+}
+
 export type Printable =
   | { readonly kind: "get"; readonly response: RangeResponse; readonly valueOnly: boolean }
   | { readonly kind: "put"; readonly response: PutResponse }
@@ -54,7 +70,17 @@ export type Printable =
       readonly target: bigint;
       readonly response: MoveLeaderResponse;
     }
-  | { readonly kind: "alarm"; readonly response: AlarmResponse };
+  | { readonly kind: "alarm"; readonly response: AlarmResponse }
+  | { readonly kind: "watch"; readonly answer: WatchAnswer }
+  | { readonly kind: "leaseGrant"; readonly response: LeaseGrantResponse }
+  | { readonly kind: "leaseRevoke"; readonly id: bigint; readonly response: LeaseRevokeResponse }
+  | { readonly kind: "leaseKeepAlive"; readonly response: LeaseKeepAliveResponse }
+  | {
+      readonly kind: "leaseTimeToLive";
+      readonly withKeys: boolean;
+      readonly response: LeaseTimeToLiveResponse;
+    }
+  | { readonly kind: "leaseList"; readonly response: LeaseLeasesResponse };
 
 export type OutputFormat = "simple" | "fields" | "json" | "protobuf" | "table";
 

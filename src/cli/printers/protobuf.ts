@@ -10,8 +10,11 @@ import {
   MoveLeaderResponse,
   PutResponse,
   RangeResponse,
+  ResponseHeader,
   TxnResponse,
+  WatchResponse,
 } from "../../gen/etcdserver.js";
+import { Event_EventType } from "../../gen/kv.js";
 import type { Render } from "./printer.js";
 
 export const renderProtobuf: Render = (item) => {
@@ -38,6 +41,29 @@ export const renderProtobuf: Render = (item) => {
       return MoveLeaderResponse.encode(item.response).finish();
     case "alarm":
       return AlarmResponse.encode(item.response).finish();
+    case "watch": {
+      const { events, ...answer } = item.answer;
+      return WatchResponse.encode(
+        WatchResponse.create({
+          header: answer.header,
+          compactRevision: answer.compactRevision,
+          canceled: answer.canceled,
+          events: events.map(({ type, kv, prevKv }) => ({
+            type: type === "delete" ? Event_EventType.DELETE : Event_EventType.PUT,
+            kv,
+            prevKv,
+          })),
+        }),
+      ).finish();
+    }
+    // Go's client keeps the rest of these answers beside the message that it can encode, which is the header.
+    case "leaseGrant":
+    case "leaseKeepAlive":
+    case "leaseTimeToLive":
+    case "leaseList":
+      return ResponseHeader.encode(item.response.header ?? ResponseHeader.create()).finish();
+    case "leaseRevoke":
+      return undefined;
     case "endpointHealth":
     case "endpointStatus":
     case "endpointHashKv":

@@ -2,6 +2,7 @@
 import {
   AlarmType,
   type KeyValue,
+  type LeaseTimeToLiveResponse,
   type ResponseHeader,
   type ResponseOp,
   type TxnResponse,
@@ -56,6 +57,24 @@ function partsOf(item: Printable, hex: boolean): Uint8Array[] {
         const kind = alarm.alarm === AlarmType.NONE ? [] : [`alarm:${AlarmType[alarm.alarm]}`];
         return line([...member, ...kind].join(" "));
       });
+    case "watch":
+      return item.answer.events.flatMap(({ type, kv, prevKv }) => [
+        line(type.toUpperCase()),
+        ...pairPartsOf(prevKv, hex),
+        ...pairParts(kv, hex, false),
+      ]);
+    case "leaseGrant":
+      return [line(`lease ${leaseId(item.response.ID)} granted with TTL(${item.response.TTL}s)`)];
+    case "leaseRevoke":
+      return [line(`lease ${leaseId(item.id)} revoked`)];
+    case "leaseKeepAlive":
+      return [line(`lease ${leaseId(item.response.ID)} keepalived with TTL(${item.response.TTL})`)];
+    case "leaseTimeToLive":
+      return timeToLiveParts(item.response, item.withKeys);
+    case "leaseList": {
+      const { leases } = item.response;
+      return [line(`found ${leases.length} leases`), ...leases.map(({ ID }) => line(leaseId(ID)))];
+    }
   }
 }
 
@@ -70,6 +89,19 @@ function paddedId(id: bigint | undefined): string {
 
 function memberLine(id: bigint, what: string, header: ResponseHeader | undefined): Uint8Array {
   return line(`Member ${paddedId(id)} ${what} cluster ${paddedId(header?.clusterId)}`);
+}
+
+export function leaseId(id: bigint): string {
+  return hexId(id, 16);
+}
+
+function timeToLiveParts(response: LeaseTimeToLiveResponse, withKeys: boolean): Uint8Array[] {
+  const { ID, TTL, grantedTTL, keys } = response;
+  if (grantedTTL === 0n && TTL === -1n) return [line(`lease ${leaseId(ID)} already expired`)];
+  const start = Buffer.from(`lease ${leaseId(ID)} granted with TTL(${grantedTTL}s), remaining(${TTL}s)`);
+  if (!withKeys) return [start, newline];
+  const spaced = keys.flatMap((key, index) => (index === 0 ? [key] : [Buffer.from(" "), key]));
+  return [start, Buffer.from(", attached keys(["), ...spaced, Buffer.from("])"), newline];
 }
 
 function rowParts({ rows }: Rows): Uint8Array[] {

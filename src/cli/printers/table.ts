@@ -22,6 +22,12 @@ export const renderTable: Render = (item) => {
     case "memberPromote":
     case "moveLeader":
     case "alarm":
+    case "watch":
+    case "leaseGrant":
+    case "leaseRevoke":
+    case "leaseKeepAlive":
+    case "leaseTimeToLive":
+    case "leaseList":
       return undefined;
   }
 };
