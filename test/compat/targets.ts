@@ -9,7 +9,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TlsFiles } from "../support/certificates.js";
 import { type RunningCluster, startCluster } from "../support/cluster.js";
 import { leaveOut } from "../support/leave-out.js";
-import { etcdBinary, type Missing, ourBinary, type ServerBinary } from "../support/server-binary.js";
+import {
+  etcdBinary,
+  isAtLeast,
+  type Missing,
+  ourBinary,
+  type ServerBinary,
+} from "../support/server-binary.js";
 import { parseServerLogLine } from "../support/server-log.js";
 
 export interface Target {
@@ -85,6 +91,12 @@ function expectCleanLogs(cluster: RunningCluster): void {
   expect(wrong).toEqual([]);
 }
 
+/** A watch that asks for progress is told of it this often, so that a test can wait for it. */
+function progressArgs(binary: ServerBinary): readonly string[] {
+  const flag = "watch-progress-notify-interval";
+  return [isAtLeast(binary.version, 3, 6) ? `--${flag}=500ms` : `--experimental-${flag}=500ms`];
+}
+
 /** Registers `define`'s tests once for each chosen target, with a cluster of its own. `titles` for what is missing. */
 export function describeTargets(titles: readonly string[], define: (cluster: TargetCluster) => void): void {
   for (const name of chosenTargets()) {
@@ -99,7 +111,7 @@ export function describeTargets(titles: readonly string[], define: (cluster: Tar
       const target: Target = { name, memberCount, withTls, binary };
       let cluster: RunningCluster | undefined;
       beforeAll(async () => {
-        cluster = await startCluster(binary, memberCount, { extraArgs: [], withTls });
+        cluster = await startCluster(binary, memberCount, { extraArgs: progressArgs(binary), withTls });
       }, startTimeoutMs);
       afterAll(async () => cluster?.destroy());
       const running = (): RunningCluster => {
