@@ -29,16 +29,23 @@ const looksMax = 100;
 export function hurryFirstElection(options: FirstElectionOptions, deps: FirstElectionDeps): () => void {
   const { core, driver, clock } = deps;
   let looks = 0;
-  const stop = clock.every(lookIntervalMs, () => {
+  let stop = (): void => {};
+  const look = (): void => {
     const { length } = core.state.membership.members();
     const alone = length === 1;
     const met = options.advance && deps.activePeers() > 1;
     looks++;
     if (!alone && !met && looks < looksMax) return;
     stop();
-    if (core.raft.status().leader !== 0n || looks >= looksMax) return;
-    const ticks = options.electionTicks - (alone ? 1 : 2);
-    for (let tick = 0; tick < ticks; tick++) driver.push({ type: "tick", nowMs: clock.monotonicMs() });
-  });
-  return stop;
+    looks = looksMax;
+    if (core.raft.status().leader !== 0n) return;
+    if (alone) driver.push({ type: "campaign" });
+    else if (met)
+      for (let tick = 2; tick < options.electionTicks; tick++)
+        driver.push({ type: "tick", nowMs: clock.monotonicMs() });
+  };
+  // A member that restarts alone knows that it is; one that is founded learns it from its first entries.
+  look();
+  if (looks < looksMax) stop = clock.every(lookIntervalMs, look);
+  return () => stop();
 }

@@ -130,6 +130,9 @@ export class MemberCore {
       case "snapshotSent":
         raft.reportSnapshot(event.peer, event.arrived);
         return;
+      case "campaign":
+        raft.campaign();
+        return;
       case "transferLeadership":
         this.leases.handOver();
         raft.transferLeadership(event.target);

@@ -32,7 +32,9 @@ export type CoreEvent =
   | { readonly type: "cut"; readonly mark: LogMark }
   | { readonly type: "unreachable"; readonly peer: MemberId }
   | { readonly type: "snapshotSent"; readonly peer: MemberId; readonly arrived: boolean }
-  | { readonly type: "transferLeadership"; readonly target: MemberId };
+  | { readonly type: "transferLeadership"; readonly target: MemberId }
+  /** Stand for election now: for a member that is alone. */
+  | { readonly type: "campaign" };
 
 /** One step of the log to make durable. */
 export interface PendingAppend {
