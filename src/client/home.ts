@@ -19,7 +19,7 @@ export class HomeKeeper {
   private stopped = false;
 
   constructor(
-    private readonly channels: ChannelSet,
+    private readonly channels: Pick<ChannelSet, "homeToReturnTo" | "returnHome">,
     private readonly connection: Pick<Connection, "unary">,
     /** The endpoint in use has become the home again. */
     private readonly onReturn: () => void,
