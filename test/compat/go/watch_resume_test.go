@@ -69,17 +69,19 @@ func TestWatchResumesWhereItsConnectionBroke(t *testing.T) {
 	p := space(t)
 	road := newBreakable(t, endpoints[0])
 	w := watch(t, dialClient(t, []string{road.listener.Addr().String()}), p, "", clientv3.WithPrefix())
-	go func() {
+	var writer sync.WaitGroup
+	writer.Go(func() {
 		for n := range rounds * writes {
 			if _, err := c.Put(t.Context(), p+strconv.Itoa(n%5), strconv.Itoa(n)); err != nil {
 				t.Error(err)
 			}
 		}
-	}()
+	})
 	for n := range rounds * writes {
 		if n%writes == writes/2 {
 			road.breakAll()
 		}
 		equal(t, "value", string(w.nextEvent().Kv.Value), strconv.Itoa(n))
 	}
+	writer.Wait()
 }
