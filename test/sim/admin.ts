@@ -67,6 +67,7 @@ export class Admin {
   /** The next change that makes sense. */
   private changeMembers(): void {
     const { history, machines, options } = this.deps;
+    machines.startNewcomers(history.configuration);
     const { voters, learners, votersOutgoing } = history.configuration;
     if (votersOutgoing.length > 0 || voters.length === 0) return;
     const place = (id: MemberId): Place | undefined => machines.places.get(id);
@@ -99,22 +100,18 @@ export class Admin {
   }
 
   private hasCaughtUp(id: MemberId): boolean {
-    const process = this.deps.machines.processOf(id);
-    const applied = process?.running?.core.applied ?? 0;
-    return applied + 50 >= this.deps.history.lastIndex;
+    const running = this.deps.machines.processOf(id)?.running;
+    return running !== undefined && running.core.applied + 50 >= this.deps.history.lastIndex;
   }
 
   private addLearner(): void {
     const id = this.nextId++;
-    const { machines, coverage } = this.deps;
+    const { coverage } = this.deps;
     const founder = founderOf(id);
     const context = { peerUrls: founder.peerUrls, isLearner: true, name: "", isPromote: false };
     const type = ConfChangeType.AddLearnerNode;
     const change = { version: 1, type, nodeId: id, context: encodeChangeContext(id, context) } as const;
-    this.propose(change, () => {
-      coverage.hit("member/learner added");
-      machines.startAfter(this.dice.exponential(300_000), machines.add(id, undefined));
-    });
+    this.propose(change, () => coverage.hit("member/learner added"));
   }
 
   private promote(id: MemberId): void {

@@ -82,7 +82,9 @@ export class SimulatedClient {
 
   private pause(): void {
     const { scheduler, options } = this.deps;
-    scheduler.after(this.dice.exponential(options.thinkMs * 1_000), undefined, () => this.next());
+    // Now and then one request follows right behind another.
+    const meanUs = this.dice.chance(0.3) ? hopUs : options.thinkMs * 1_000;
+    scheduler.after(this.dice.exponential(meanUs), undefined, () => this.next());
   }
 
   private kind(): Kind {

@@ -73,7 +73,7 @@ export class Ending {
     const { voters, learners } = history.configuration;
     const awaited = [...voters, ...learners].filter((id) => {
       const place = machines.places.get(id);
-      return place !== undefined && place.state !== "lost" && place.lives > 0;
+      return place === undefined || place.state !== "lost";
     });
     if (members.length < awaited.length) return false;
     const leaders = members.filter(({ role }) => role === "leader");

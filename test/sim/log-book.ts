@@ -2,8 +2,9 @@
  * Book of what the log of one member holds: of what is durable, not of what the member believes. It outlives the
  * processes, so that a start can be held to it: nothing that was durable may be missing.
  */
-import type { Index, Term } from "../../src/base/brand.js";
+import type { Index, MemberId, Term } from "../../src/base/brand.js";
 import type { LogAppend, RecoveredLog } from "../../src/ports/raft-log.js";
+import { noMember } from "../../src/raft/message.js";
 import type { Entry, HardState } from "../../src/raft/types.js";
 import type { LogWatch } from "./simulated-log.js";
 import { Violation } from "./violation.js";
@@ -79,14 +80,6 @@ export class LogBook implements LogWatch {
     this.unsynced = [];
   }
 
-  /** The disk is gone, or is given up. */
-  forget(): void {
-    this.present.reset(0);
-    this.durable.reset(0);
-    this.durableState = { term: 0, vote: 0n, commit: 0 };
-    this.unsynced = [];
-  }
-
   /** The newest term that the disk knows. */
   get durableTerm(): Term {
     return this.durableState.term;
@@ -104,6 +97,15 @@ export class LogBook implements LogWatch {
     }
     this.durableState = hardState;
     this.unsynced = [];
+  }
+
+  /** A process goes on from here. Errors: Violation where it has forgotten a vote that its disk remembers. */
+  started(term: Term, vote: MemberId): void {
+    const { durableState, member } = this;
+    const forgot = durableState.vote !== noMember && term === durableState.term && vote !== durableState.vote;
+    if (!forgot && term >= durableState.term) return;
+    const text = `${member} goes on with vote ${vote} in term ${term}, its disk says ${durableState.vote} in ${durableState.term}`;
+    throw new Violation("durable vote", text);
   }
 
   private check({ mark, entries, hardState }: RecoveredLog): void {

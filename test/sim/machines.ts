@@ -7,7 +7,8 @@ import { DamageError } from "../../src/base/errors.js";
 import { failpoints } from "../../src/base/failpoint.js";
 import type { Founder } from "../../src/member/bootstrap.js";
 import type { Effects } from "../../src/member/core/events.js";
-import { type Coverage, simulatedFailpoints } from "./coverage.js";
+import type { ConfState } from "../../src/raft/types.js";
+import { type Branch, type Coverage, simulatedFailpoints } from "./coverage.js";
 import { Dice } from "./dice.js";
 import { SimulatedDisk } from "./disk.js";
 import type { History } from "./history.js";
@@ -98,6 +99,13 @@ export class Machines {
     return place;
   }
 
+  /** Starts a machine for each member that was added and has none. */
+  startNewcomers({ voters, learners }: ConfState): void {
+    for (const id of [...voters, ...learners]) {
+      if (!this.places.has(id)) this.startAfter(this.dice.exponential(300_000), this.add(id, undefined));
+    }
+  }
+
   start(place: Place): void {
     if (place.state !== "down") return;
     const process = new MemberProcess(place.machine, ++place.lives, this.processDeps());
@@ -124,7 +132,6 @@ export class Machines {
     const { raft } = process.running?.core ?? {};
     if (raft !== undefined && raft.state.tracker.config.votersOutgoing.length > 0)
       coverage.hit("joint/crashed inside");
-    if (machine.disk.switchingTo !== undefined) coverage.hit("snapshot/crash while installing");
     trace.say(`${machine.name} crashes${options.power ? " without power" : ""}: ${options.why}`);
     const voted = raft?.state.vote ?? 0n;
     machine.disk.crash(options.power);
@@ -132,11 +139,10 @@ export class Machines {
       coverage.hit("vote/lost with its disk");
   }
 
-  /** The machine's disk is of no use any more. */
+  /** The machine's disk is of no use any more. What it had acknowledged counts as it did: it was durable then. */
   lose(place: Place, why: string): void {
     this.crash(place, { power: false, why });
     place.state = "lost";
-    place.machine.book.forget();
     this.deps.trace.say(`${place.machine.name} is lost`);
   }
 
@@ -174,9 +180,10 @@ export class Machines {
         new PeerLinks(process, this.deps.network(), [...this.places.keys()], (message) => {
           if (message.type === "MsgAppResp" && message.reject) trace.note(message.index, message.term);
           raftChecks.sent(message);
+          if (message.type === "MsgVoteResp" && !message.reject) this.mayCrashAfterVote(process);
         }),
       failed: (process, error) => this.failed(process, error),
-      cuttingTail: (process) => this.cuttingTail(process),
+      mayCrash: (process, where) => this.mayCrash(process, where),
       started: (process) => trace.say(`${process.name} is up`),
       observed: (process, effects) => this.observed(process, effects),
     };
@@ -207,14 +214,28 @@ export class Machines {
     else this.deps.violated(new Violation("process", `${process.name} stopped: ${stackOf(error)}`));
   }
 
-  /** A crash while a torn write is made zero must not make it look like anything else. */
-  private cuttingTail(process: MemberProcess): void {
-    if (!this.deps.options.faults.has("power") || !this.dice.chance(0.15)) return;
-    this.deps.coverage.hit("log/torn write cut, crash before the cut was durable");
+  /** Comes back so soon that another candidate of the same term may ask again. */
+  private mayCrashAfterVote(process: MemberProcess): void {
+    const { faults } = this.deps.options;
+    if (!(faults.has("power") || faults.has("kill")) || !this.dice.chance(0.05)) return;
     const place = this.places.get(process.machine.id)!;
-    this.crash(place, { power: true, why: "while a torn write was cut" });
+    this.deps.scheduler.after(1, process, () => {
+      this.deps.coverage.hit("vote/crash right after it was given");
+      this.crash(place, { power: faults.has("power"), why: "right after a vote" });
+      this.startAfter(this.dice.exponential(5_000), place);
+    });
+  }
+
+  /** At a place where a crash is seldom and tells much. */
+  private mayCrash(process: MemberProcess, where: Branch): void {
+    const { faults } = this.deps.options;
+    const power = faults.has("power");
+    if (!(power || faults.has("kill")) || !this.dice.chance(0.15)) return;
+    this.deps.coverage.hit(where);
+    const place = this.places.get(process.machine.id)!;
+    this.crash(place, { power, why: where });
     this.startAfter(this.dice.exponential(500_000), place);
-    throw new SimulatedCrash("cutting a torn write");
+    throw new SimulatedCrash(where);
   }
 
   private observed(process: MemberProcess, effects: Effects): void {
@@ -230,7 +251,7 @@ export class Machines {
     if (!effects.membershipChanged) return;
     const { membership } = running.core.state;
     if (!membership.isRemoved(process.machine.id)) return;
-    if (process.role === "leader") coverage.hit("leader/removed itself");
+    if (running.seen.role === "leader") coverage.hit("leader/removed itself");
     const place = this.places.get(process.machine.id)!;
     scheduler.after(this.dice.exponential(300_000), undefined, () => this.retire(place));
   }

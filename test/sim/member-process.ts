@@ -7,6 +7,8 @@ import type { MemberId } from "../../src/base/brand.js";
 import { DamageError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
+import { MetricRegistry } from "../../src/base/metrics.js";
+import { leaseMetrics } from "../../src/lease/lease-metrics.js";
 import { type Founder, foundingLog } from "../../src/member/bootstrap.js";
 import { Compactor } from "../../src/member/compactor.js";
 import { MemberCore } from "../../src/member/core/core.js";
@@ -25,7 +27,7 @@ import type { RecoveredLog } from "../../src/ports/raft-log.js";
 import type { RevisionStore } from "../../src/ports/revision-store.js";
 import { RaftNode, type Role } from "../../src/raft/node.js";
 import { LevelRevisionStore } from "../../src/storage/leveldb/revision-store.js";
-import type { Coverage } from "./coverage.js";
+import type { Branch, Coverage } from "./coverage.js";
 import { Dice } from "./dice.js";
 import type { SimulatedDisk } from "./disk.js";
 import { type ClockMood, LocalClock } from "./local-clock.js";
@@ -61,8 +63,8 @@ export interface ProcessDeps {
   readonly links: (process: MemberProcess) => PeerLinks;
   /** The process must stop: its disk failed, or it found something that can not be. */
   readonly failed: (process: MemberProcess, error: unknown) => void;
-  /** A crash may happen here, while a torn write is cut. */
-  readonly cuttingTail: (process: MemberProcess) => void;
+  /** A crash may happen here. */
+  readonly mayCrash: (process: MemberProcess, where: Branch) => void;
   readonly started: (process: MemberProcess) => void;
   /** After each turn. */
   readonly observed: (process: MemberProcess, effects: Effects) => void;
@@ -119,6 +121,10 @@ export class MemberProcess implements Owner {
 
   readonly sleep = (delayUs: number): Promise<void> => this.deps.scheduler.sleep(delayUs, this);
 
+  mayCrash(where: Branch): void {
+    this.deps.mayCrash(this, where);
+  }
+
   /** Opens a store for this process: the one in use, or an image that takes its place. */
   openStore(store: SimulatedStore): Promise<LevelRevisionStore> {
     const options = { blockCacheBytesMax: limits.blockCacheBytesMax };
@@ -143,15 +149,18 @@ export class MemberProcess implements Owner {
       await opened.log.append([append], { mustSync: true });
     }
     const raft = this.makeRaft(memoryLog, store);
+    machine.book.started(raft.state.term, raft.state.vote);
     const core = new MemberCore(
       {
         incarnation: deps.scheduler.nowUs * 16 + this.life,
+        electionTimeoutMs: electionTicks * heartbeatIntervalMs,
         readRetryTicks: Math.ceil(electionTicks / 2),
         snapshotCount: deps.options.snapshotCount,
         catchUpEntries: deps.options.catchUpEntries,
       },
       { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0 },
     );
+    deps.checks.core(core);
     deps.sabotage.core(core);
     this.compose(core, deps.sabotage.log(opened.log), store, memoryLog.lastIndex());
     deps.started(this);
@@ -174,7 +183,7 @@ export class MemberProcess implements Owner {
       sleep: this.sleep,
       watch: book,
       coverage,
-      beforeTailIsDurable: () => this.deps.cuttingTail(this),
+      beforeTailIsDurable: () => this.mayCrash("log/torn write cut, crash before the cut was durable"),
     };
     if (!SimulatedLog.exists(disk)) {
       if (store.durableApplied.index > 0) throw new DamageError("a store without a log");
@@ -235,7 +244,7 @@ export class MemberProcess implements Owner {
     const state = await restoreState(
       store,
       { learnersMax },
-      { leases: noLeases, changes, clock: this.clock, logger: silentLogger },
+      { leaseMetrics: leaseCounts, changes, clock: this.clock, logger: silentLogger },
     );
     await checks.restored(this, store, state);
     return state;
@@ -279,7 +288,7 @@ export class MemberProcess implements Owner {
         requestTimeoutMs,
         quotaBytes: 0,
       },
-      { core, driver, keeper, compactor, leaders, watches: this.watches, clock },
+      { core, driver, keeper, compactor, leaders, peers, watches: this.watches, clock },
     );
     connect();
     clock.every(heartbeatIntervalMs, () => member.expireWaiters());
@@ -293,5 +302,4 @@ export class MemberProcess implements Owner {
 
 type WatchHubSource = ConstructorParameters<typeof WatchHub>[0]["source"];
 
-/** Leases join with their issue: a book that has them goes here, and a driver of their clock beside the clients. */
-const noLeases = { exists: () => false, attach: () => {}, detach: () => {} };
+const leaseCounts = leaseMetrics(new MetricRegistry());

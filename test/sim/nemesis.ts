@@ -22,6 +22,8 @@ export interface NemesisDeps {
   readonly network: Network;
 }
 
+const seldomReached = simulatedFailpoints.filter((name) => /Snap|compact/.test(name));
+
 export class Nemesis {
   private readonly dice: Dice;
   private stopped = false;
@@ -49,6 +51,7 @@ export class Nemesis {
     const { network, machines, history } = this.deps;
     this.stopped = true;
     network.heal();
+    machines.startNewcomers(history.configuration);
     Object.assign(network.mood, { delayUs: 300, loss: 0, doubled: 0, late: 0 });
     for (const place of this.places()) {
       Object.assign(place.machine.disk.mood, { syncUs: 200, full: false, failSync: false });
@@ -97,12 +100,11 @@ export class Nemesis {
       if (other.state === "up") this.crash(other, true, "power cut everywhere");
   }
 
+  /** Places that are seldom reached stay armed until they are. */
   armFailpoint(place: Place): void {
-    place.armed = {
-      name: this.dice.pick(simulatedFailpoints),
-      hitsLeft: 1 + this.dice.below(3),
-      power: this.dice.chance(0.5),
-    };
+    if (place.armed !== undefined && this.dice.chance(0.7)) return;
+    const name = this.dice.pick(this.dice.chance(0.3) ? seldomReached : simulatedFailpoints);
+    place.armed = { name, hitsLeft: 1 + this.dice.below(3), power: this.dice.chance(0.5) };
   }
 
   partition(): void {

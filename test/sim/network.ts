@@ -134,6 +134,8 @@ export class Network {
       }
       this.deps.trace.say(`${to.name} received an image at index ${index}`);
       this.deps.coverage.message("MsgSnap");
+      if (to.running?.keeper.busy === true)
+        this.deps.coverage.hit("snapshot/second arrived while installing");
       to.running?.driver.pushSnapshot(message, image);
       this.tellSnapshot(from, message.to, true);
     };
@@ -164,6 +166,7 @@ export class Network {
     if (running === undefined) return;
     // As the service of a peer does: who was removed is not heard, and nobody sends what is for a member itself.
     if (running.core.state.membership.isRemoved(from.machine.id)) return;
+    running.peers.heard(from.machine.id);
     const { trace, coverage } = this.deps;
     for (const bytes of batch) {
       const message = decodeMessage(bytes);

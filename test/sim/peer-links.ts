@@ -3,6 +3,8 @@
  * of one turn to one peer travel together, as they do in a frame.
  */
 import type { MemberId } from "../../src/base/brand.js";
+import { storeError } from "../../src/base/errors.js";
+import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../../src/ports/lease-peers.js";
 import type { Peer, PeerTransport } from "../../src/ports/peer-transport.js";
 import type { StoreImage } from "../../src/ports/revision-store.js";
 import type { Message, SnapshotMessage } from "../../src/raft/message.js";
@@ -10,8 +12,10 @@ import { encodeMessage } from "../../src/raft/message-codec.js";
 import type { MemberProcess } from "./member-process.js";
 import type { Network } from "./network.js";
 
-export class PeerLinks implements PeerTransport {
+export class PeerLinks implements PeerTransport, LeasePeers {
   private peers: ReadonlySet<MemberId> = new Set();
+  /** Who spoke to this member, as it must be able to answer those that its own log does not tell of yet. */
+  private readonly met = new Set<MemberId>();
 
   constructor(
     private readonly process: MemberProcess,
@@ -26,6 +30,11 @@ export class PeerLinks implements PeerTransport {
     this.peers = new Set(ids.filter((id) => id !== this.process.machine.id));
   }
 
+  /** A message of `from` arrived. */
+  heard(from: MemberId): void {
+    this.met.add(from);
+  }
+
   get activeCount(): number {
     return [...this.peers].filter((id) => this.isActive(id)).length;
   }
@@ -38,7 +47,7 @@ export class PeerLinks implements PeerTransport {
     if (!this.process.alive) return;
     const batches = new Map<MemberId, Uint8Array[]>();
     for (const message of messages) {
-      if (!this.peers.has(message.to)) continue;
+      if (!this.peers.has(message.to) && !this.met.has(message.to)) continue;
       this.sent(message);
       const batch = batches.get(message.to) ?? [];
       batch.push(encodeMessage(message));
@@ -52,6 +61,15 @@ export class PeerLinks implements PeerTransport {
     this.stream(message, image).catch((error: unknown) =>
       this.network.imageFailed(this.process, message, error),
     );
+  }
+
+  /** The simulated clients have no leases yet; these two carry what members ask each other about them. */
+  async renewLeases(): Promise<readonly RenewedSeconds[]> {
+    throw storeError("NoLeader");
+  }
+
+  async leaseTimes(): Promise<LeaseTimes | "unknown"> {
+    throw storeError("NoLeader");
   }
 
   async close(): Promise<void> {}

@@ -20,7 +20,6 @@ export const plantedBugs = [
   "snapshot-ahead-of-data",
   "apply-before-committed-elsewhere",
   "serve-unconfirmed-read",
-  "lose-conf-state",
 ] as const;
 
 export type PlantedBug = (typeof plantedBugs)[number];
@@ -99,8 +98,17 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
     },
   },
 
-  /** A start takes the newest stored revision for the store's, though a compaction may have dropped that (etcd-io/etcd #17780). */
+  /**
+   * A compaction drops the tombstone at its own revision, and a start takes the newest stored revision for the
+   * store's: where that was the tombstone, the revision goes down (etcd-io/etcd #17780).
+   */
   "revision-goes-down": {
+    core: (core) => {
+      const { mvcc } = core.state.deps;
+      const isAlive = mvcc.isAlive.bind(mvcc);
+      mvcc.isAlive = (record) =>
+        isAlive(record) && !(record.tombstone && record.main <= mvcc.compactedRevision);
+    },
     openedStore: (store) => {
       const getState = store.getState.bind(store);
       const newest = inside<{ newest?: { main: number } }>(store).newest?.main ?? 1;
@@ -159,20 +167,6 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
         if (state.role !== "leader") readIndex(context);
         else state.outbox.readStates.push({ index: state.log.committed, context });
       };
-    },
-  },
-
-  /** A start takes the configuration of the first members. */
-  "lose-conf-state": {
-    openedStore: (store) => {
-      const getState = store.getState.bind(store);
-      let first: Uint8Array | undefined;
-      store.getState = (key) => {
-        if (key !== "raft/confState") return getState(key);
-        first ??= getState(key);
-        return first;
-      };
-      return store;
     },
   },
 };

@@ -7,7 +7,8 @@ import { decodeRaftRequest } from "../../src/apply/raft-request.js";
 import type { ApplyResult } from "../../src/apply/result.js";
 import { crc32c } from "../../src/base/crc32c.js";
 import { StoreError } from "../../src/base/errors.js";
-import type { ReplicatedState } from "../../src/member/core/replicated-state.js";
+import type { MemberCore } from "../../src/member/core/core.js";
+import { finishedCompactionKey, type ReplicatedState } from "../../src/member/core/replicated-state.js";
 import type { ChangeSink } from "../../src/mvcc/changes.js";
 import type { RevisionRecord } from "../../src/mvcc/contract.js";
 import type { ResponseOp, TxnResult } from "../../src/mvcc/results.js";
@@ -46,14 +47,53 @@ export class StateChecks {
     for await (const slice of store.scan({ fromMain: 0, toMain: Number.MAX_SAFE_INTEGER }))
       records.push(...slice);
     history.checkStored(process.name, records, at);
+    this.countCompactions(store);
     this.watch(process, state);
   }
 
+  /**
+   * The promise of ReadIndex: the index that a question gets is not below what was committed anywhere when it was
+   * asked. Every stale read begins with one that is.
+   */
+  core(core: MemberCore): void {
+    const { history, coverage } = this.deps;
+    const { reads } = core as unknown as { readonly reads: ReadTableInside };
+    let committed = 0;
+    const begin = reads.begin.bind(reads);
+    reads.begin = () => {
+      committed = history.lastIndex;
+      return begin();
+    };
+    const confirm = reads.confirm.bind(reads);
+    reads.confirm = (context, index) => {
+      const { asking } = reads;
+      confirm(context, index);
+      if (asking === undefined || reads.asking === asking || index >= committed) return;
+      throw new Violation("read index", `a read asked when ${committed} was committed got index ${index}`);
+    };
+    const forgetQuestion = reads.forgetQuestion.bind(reads);
+    reads.forgetQuestion = () => {
+      if (reads.asking !== undefined) coverage.hit("read/asked again");
+      forgetQuestion();
+    };
+  }
+
+  private countCompactions(store: RevisionStore): void {
+    const setState = store.setState.bind(store);
+    store.setState = (key, value) => {
+      if (key === finishedCompactionKey) this.deps.coverage.hit("compaction/finished");
+      setState(key, value);
+    };
+  }
+
   private watch(process: MemberProcess, state: ReplicatedState): void {
-    const { history } = this.deps;
+    const { history, coverage } = this.deps;
     const { mvcc } = state.deps;
     const setConfState = state.setConfState.bind(state);
     state.setConfState = (confState, index) => {
+      const wasJoint = state.confState.votersOutgoing.length > 0;
+      const isJoint = confState.votersOutgoing.length > 0;
+      if (wasJoint !== isJoint) coverage.hit(isJoint ? "joint/entered" : "joint/left");
       history.configure(process.name, index, confState);
       setConfState(confState, index);
     };
@@ -71,6 +111,14 @@ export class StateChecks {
       return applied;
     };
   }
+}
+
+/** What this looks at inside the table of reads. */
+interface ReadTableInside {
+  readonly asking: unknown;
+  begin(): Uint8Array;
+  confirm(context: Uint8Array, index: number): void;
+  forgetQuestion(): void;
 }
 
 /** The index of the entry that is just being applied. */
