@@ -102,6 +102,11 @@ export class LeaseDesk {
       .map(({ id }) => id);
   }
 
+  /** Another leader, or none, is known: what the old one was asked goes to the next. */
+  leaderChanged(): void {
+    this.batches.leaderChanged(this.deps.leaders.current);
+  }
+
   /** After each turn of the core. */
   observe(answers: readonly LeaseAnswer[]): void {
     for (const { ticket, ttlSeconds } of answers) this.renewals.resolve(ticket, ttlSeconds);

@@ -226,6 +226,7 @@ export class RunningMember implements Member {
     for (const { id } of effects.refused) this.proposals.reject(id, storeError("RequestTooManyRequests"));
     for (const ticket of effects.reads) this.reads.resolve(ticket, undefined);
     this.leaseDesk.observe(effects.renewals);
+    if (effects.leaderChanged) this.leaseDesk.leaderChanged();
   }
 
   /** Called every heartbeat: gives up what has waited too long. */

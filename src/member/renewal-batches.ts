@@ -12,9 +12,14 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Call {
+  readonly leader: MemberId;
+  readonly batch: readonly Waiting[];
+}
+
 export class RenewalBatches {
   private readonly gathering = new Map<MemberId, Waiting[]>();
-  private callsOut = 0;
+  private readonly callsOut = new Set<Call>();
   private scheduled = false;
 
   constructor(
@@ -32,8 +37,20 @@ export class RenewalBatches {
     });
   }
 
+  /** Nobody waits any longer for one who does not lead: a member that sleeps would not answer before a time limit. */
+  leaderChanged(leader: MemberId): void {
+    for (const call of this.callsOut) {
+      if (call.leader !== leader) for (const { resolve } of call.batch) resolve(undefined);
+    }
+    for (const [asked, waiting] of this.gathering) {
+      if (asked === leader) continue;
+      this.gathering.delete(asked);
+      for (const { resolve } of waiting) resolve(undefined);
+    }
+  }
+
   private schedule(): void {
-    if (this.scheduled || this.callsOut >= limits.renewalCallsMax) return;
+    if (this.scheduled || this.callsOut.size >= limits.renewalCallsMax) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -43,7 +60,7 @@ export class RenewalBatches {
 
   private sendAll(): void {
     for (const [leader, waiting] of this.gathering) {
-      while (waiting.length > 0 && this.callsOut < limits.renewalCallsMax) {
+      while (waiting.length > 0 && this.callsOut.size < limits.renewalCallsMax) {
         this.send(leader, waiting.splice(0, limits.renewalsPerCallMax));
       }
       if (waiting.length === 0) this.gathering.delete(leader);
@@ -51,7 +68,8 @@ export class RenewalBatches {
   }
 
   private send(leader: MemberId, batch: readonly Waiting[]): void {
-    this.callsOut++;
+    const call = { leader, batch };
+    this.callsOut.add(call);
     this.deps.peers
       .renewLeases(
         leader,
@@ -67,7 +85,7 @@ export class RenewalBatches {
         },
       )
       .finally(() => {
-        this.callsOut--;
+        this.callsOut.delete(call);
         if (this.gathering.size > 0) this.schedule();
       });
   }
