@@ -11,7 +11,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
-import { StoreError } from "../../base/errors.js";
+import { StoreError, storeError } from "../../base/errors.js";
 import { limits } from "../../base/limits.js";
 import { damagedStore } from "./damage.js";
 import type { KeyRange, OrderedStore, StoreEntry, StoreOperation, StoreView } from "./ordered-store.js";
@@ -88,7 +88,11 @@ class ClassicLevelStore implements OrderedStore {
   }
 
   view(): StoreView {
-    return new LevelView(this.level.snapshot());
+    try {
+      return new LevelView(this.level.snapshot());
+    } catch (error) {
+      throw this.failure(error);
+    }
   }
 
   entries(range: KeyRange, view: StoreView | undefined): AsyncIterable<readonly StoreEntry[]> {
@@ -132,8 +136,9 @@ class ClassicLevelStore implements OrderedStore {
 
   /** Asks for the next slice while the caller works on this one: LevelDB reads in a thread of its own. */
   private async *slices<Item>(open: () => SliceSource<Item>): AsyncGenerator<readonly Item[]> {
-    const source = open();
+    let source: SliceSource<Item> | undefined;
     try {
+      source = open();
       let next = source.nextv(crossingEntriesMax);
       for (;;) {
         const slice = await next;
@@ -146,15 +151,23 @@ class ClassicLevelStore implements OrderedStore {
     } catch (error) {
       throw this.failure(error);
     } finally {
-      await source.close();
+      await source?.close();
     }
   }
 
   private failure(error: unknown): unknown {
+    // Whoever reads in slices may find the store closed in between, to be replaced or for good.
+    if (closedCodes.has(errorCode(error))) return storeError("Stopped");
     if (errorCode(error) !== "LEVEL_CORRUPTION") return error;
     return damagedStore(this.location, `LevelDB reports ${errorText(error)}`);
   }
 }
+
+const closedCodes: ReadonlySet<string | undefined> = new Set([
+  "LEVEL_DATABASE_NOT_OPEN",
+  "LEVEL_ITERATOR_NOT_OPEN",
+  "LEVEL_SNAPSHOT_NOT_OPEN",
+]);
 
 interface SliceSource<Item> {
   nextv(count: number): Promise<Item[]>;

@@ -83,6 +83,22 @@ describe("opening a store", () => {
   });
 });
 
+describe("a store that is closed while somebody reads it in slices", () => {
+  it("says that it stopped, so that a read that meets the installation of an image is asked again", async () => {
+    await withDirectory(async (directory) => {
+      const store = await openIn(directory);
+      await fill(store, 2, 200, 30_000);
+      const scan = store.scan({ fromMain: 0, toMain: 600 })[Symbol.asyncIterator]();
+      expect((await scan.next()).done).toBe(false);
+      await store.close();
+      const drain = async (): Promise<void> => {
+        while ((await scan.next()).done !== true);
+      };
+      await expect(drain()).rejects.toSatisfy((error) => isStoreError(error, "Stopped"));
+    });
+  });
+});
+
 describe("a store whose files are damaged", () => {
   it("does not start without the file that names its database, once it holds data", async () => {
     await withDirectory(async (directory) => {
