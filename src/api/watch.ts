@@ -7,7 +7,7 @@ import type { Revision } from "../base/brand.js";
 import { failpoints } from "../base/failpoint.js";
 import { limits } from "../base/limits.js";
 import type { Counter, MetricRegistry } from "../base/metrics.js";
-import type { Member } from "../member/contract.js";
+import type { HeaderFields, Member } from "../member/contract.js";
 import {
   decodeWatchRequest,
   encodeWatchAnswer,
@@ -39,13 +39,21 @@ export interface WatchDeps {
 
 type Encoded = readonly Uint8Array[];
 
+/** Events that were given to streams whose clients have not taken them yet. */
+interface Backlog {
+  events: number;
+}
+
 export function watchMethods(member: Member, options: WatchOptions, deps: WatchDeps): readonly RpcMethod[] {
+  const backlog: Backlog = { events: 0 };
+  deps.registry.gauge("etcd_debugging_mvcc_pending_events_total").follow(() => backlog.events);
   const method: BidiMethod<WatchRequest, Encoded> = {
     kind: "bidi",
     path: "/etcdserverpb.Watch/Watch",
     decode: decodeWatchRequest,
     encode: (parts) => parts,
-    handle: (requests, call, sink) => new WatchCall(sink, options, { ...deps, member }).run(requests, call),
+    handle: (requests, call, sink) =>
+      new WatchCall(sink, options, { ...deps, member, backlog }).run(requests, call),
   };
   return [method];
 }
@@ -61,12 +69,14 @@ class WatchCall implements WatchOutlet {
   private readonly stream: WatchStream;
   private readonly eventsSent: Counter;
   private waiting: Promise<void> | undefined;
+  /** Its part of the backlog. */
+  private waitingEvents = 0;
   private stopNotifying: (() => void) | undefined;
 
   constructor(
     private readonly sink: ResponseSink<Encoded>,
     private readonly options: WatchOptions,
-    private readonly deps: WatchDeps & { readonly member: Member },
+    private readonly deps: WatchDeps & { readonly member: Member; readonly backlog: Backlog },
   ) {
     this.eventsSent = deps.registry.counter("etcd_debugging_mvcc_events_total");
     this.stream = deps.member.watches.open(this);
@@ -85,6 +95,7 @@ class WatchCall implements WatchOutlet {
     } finally {
       this.stopNotifying?.();
       this.stream.close();
+      this.clearBacklog();
     }
   }
 
@@ -93,9 +104,20 @@ class WatchCall implements WatchOutlet {
     const { clusterId, memberId, raftTerm } = this.deps.member.header();
     const header = { clusterId, memberId, revision, raftTerm };
     this.eventsSent.add(events.count);
+    const inOne =
+      !watch.has(WatchOption.Fragment) || events.bytes + watchHeadBytesMax < this.options.fragmentBytes;
+    const keepsUp = inOne
+      ? this.write(encodeWatchEvents(header, watch.id, events, false))
+      : this.writeFragments(header, watch, events);
+    if (!keepsUp) {
+      this.waitingEvents += events.count;
+      this.deps.backlog.events += events.count;
+    }
+    return keepsUp;
+  }
+
+  private writeFragments(header: HeaderFields, watch: Watch, events: EncodedEvents): boolean {
     const { fragmentBytes } = this.options;
-    const inOne = !watch.has(WatchOption.Fragment) || events.bytes + watchHeadBytesMax < fragmentBytes;
-    if (inOne) return this.write(encodeWatchEvents(header, watch.id, events, false));
     const pieces = events.split(fragmentBytes - watchHeadBytesMax);
     const last = pieces.length - 1;
     let keepsUp = true;
@@ -159,6 +181,7 @@ class WatchCall implements WatchOutlet {
     this.waiting ??= this.sink.drained().then(
       () => {
         this.waiting = undefined;
+        this.clearBacklog();
         this.stream.resume();
       },
       // The call is over; its requests end too, and with them the stream.
@@ -167,6 +190,11 @@ class WatchCall implements WatchOutlet {
       },
     );
     return false;
+  }
+
+  private clearBacklog(): void {
+    this.deps.backlog.events -= this.waitingEvents;
+    this.waitingEvents = 0;
   }
 
   private startNotifying(): void {

@@ -1,5 +1,6 @@
 /** One raw Watch stream and a few KV calls, by grpc-js and the generated codecs: nothing between test and wire. */
 import * as grpc from "@grpc/grpc-js";
+import type { RecordedAnswer, RecordedPair } from "../../cluster-test/watch-checker.js";
 import {
   CompactionRequest,
   CompactionResponse,
@@ -15,7 +16,7 @@ import {
   WatchRequest,
   WatchResponse,
 } from "../../src/gen/etcdserver.js";
-import { Event_EventType } from "../../src/gen/kv.js";
+import { Event_EventType, type KeyValue } from "../../src/gen/kv.js";
 
 const answerTimeoutMs = 15_000;
 
@@ -222,4 +223,31 @@ export function eventTexts(answer: WatchResponse): readonly string[] {
 export function facts(answer: WatchResponse) {
   const { watchId, created, canceled, compactRevision, cancelReason } = answer;
   return { watchId, created, canceled, compactRevision, cancelReason };
+}
+
+/** An answer as the checker of watch histories takes it. */
+export function recordedAnswer(answer: WatchResponse): RecordedAnswer {
+  const { header, created, canceled, compactRevision, fragment, events } = answer;
+  return {
+    revision: Number(header!.revision),
+    created,
+    canceled,
+    compactRevision: Number(compactRevision),
+    fragment,
+    events: events.map(({ type, kv, prevKv }) => ({
+      kind: type === Event_EventType.DELETE ? "delete" : "put",
+      pair: recordedPair(kv!),
+      previous: prevKv === undefined ? undefined : recordedPair(prevKv),
+    })),
+  };
+}
+
+function recordedPair(pair: KeyValue): RecordedPair {
+  return {
+    key: Buffer.from(pair.key).toString("latin1"),
+    value: Buffer.from(pair.value).toString("latin1"),
+    createRevision: Number(pair.createRevision),
+    modRevision: Number(pair.modRevision),
+    version: Number(pair.version),
+  };
 }
