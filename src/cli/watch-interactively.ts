@@ -1,5 +1,6 @@
 /** `watch -i`: watches that lines of standard input ask for, all on one connection. */
 import { latin1ToBytes } from "../base/bytes.js";
+import type { Watcher } from "../client/index.js";
 import type { CommandContext } from "./command.js";
 import {
   type EnvironmentKeys,
@@ -18,6 +19,19 @@ import { splitWords } from "./txn-lines.js";
 export async function watchInteractively(
   context: CommandContext,
   environment: EnvironmentKeys,
+): Promise<never> {
+  const watchers: Watcher[] = [];
+  try {
+    return await readLines(context, environment, watchers);
+  } finally {
+    for (const watcher of watchers) watcher.close();
+  }
+}
+
+async function readLines(
+  context: CommandContext,
+  environment: EnvironmentKeys,
+  watchers: Watcher[],
 ): Promise<never> {
   const session = await context.session();
   const client = session.client();
@@ -51,6 +65,7 @@ export async function watchInteractively(
         continue;
       }
       const watcher = client.watch(choice.key, choice.options);
+      watchers.push(watcher);
       const command = wanted.command.map((word) => Buffer.from(word, "latin1").toString("utf8"));
       follow(context, session.printer, watcher, command).catch(fail);
     }

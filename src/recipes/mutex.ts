@@ -77,7 +77,8 @@ export class Mutex {
    */
   async lock({ signal }: WaitOptions = {}): Promise<HeldLock> {
     const { place, isFront } = await this.queue(signal);
-    if (isFront) return new HeldLock(this.session, place, place.header);
+    const isGivenUp = signal?.aborted === true;
+    if (isFront && !isGivenUp) return new HeldLock(this.session, place, place.header);
     try {
       await waitForFront(this.session, this.prefix, place, signal);
       const own = await this.session.client.kv.get(place.key, { signal });

@@ -14,6 +14,7 @@ import {
   type KeyValue,
   put,
   type QuorateClient,
+  QuorateClientError,
   type RangeResponse,
   type RequestOp,
   type ResponseHeader,
@@ -67,6 +68,7 @@ export const frontOptions = { prefix: true, sortBy: "create", order: "ascend", l
 /**
  * Takes a place, or finds the one that the session has already: then nothing is written. `also` is read in the same
  * transaction. Safe to repeat, as the key is the session's own, so that an answer that got lost is asked for again.
+ * `signal` does not cut it short: whoever gives up must know the place to leave it.
  */
 export async function takePlace(
   session: Session,
@@ -81,8 +83,9 @@ export async function takePlace(
     .then(put(key, value, { lease: session.lease }), ...also)
     .else(get(key), ...also);
   for (;;) {
+    if (signal?.aborted === true) throw givenUp();
     try {
-      const answer = await txn.commit({ signal });
+      const answer = await txn.commit();
       const header = answer.header!;
       const existing = answer.succeeded ? undefined : rangeOf(answer, 0).kvs[0];
       const revision = existing === undefined ? header.revision : existing.createRevision;
@@ -103,7 +106,7 @@ export function rangeOf(answer: TxnResponse, position: number): RangeResponse {
   throw new TypeError(`operation ${position} was no read`);
 }
 
-/** Waits until no key of the prefix was created before `place`. */
+/** Waits until no key of the prefix was created before `place`. Errors: Canceled where `signal` is aborted already. */
 export async function waitForFront(
   session: Session,
   prefix: string,
@@ -170,6 +173,10 @@ export function whileInPlace(
     .if(compare(key, "create", "=", revision))
     .then(operation)
     .commit(options);
+}
+
+function givenUp(): QuorateClientError {
+  return new QuorateClientError(GrpcCode.Canceled, "context canceled", false, undefined);
 }
 
 export function sessionLost(cause: unknown): RecipeError {

@@ -309,6 +309,71 @@ describe.skipIf(etcdVersion === undefined)(`against any real etcd${anyReason}`, 
   });
   afterAll(() => etcd.stop());
 
+  test("put --ttl makes a lease, says its id, and attaches the key to it", async () => {
+    const at = `--endpoints=${etcd.endpoint}`;
+    const { out } = await run(["put", "k", "v", "--ttl", "300", at]);
+    const [, id] = /^lease ([0-9a-f]{16}) granted with TTL\(300s\)\nOK\n$/.exec(out.toString()) ?? [];
+    const told = await run(["lease", "timetolive", id!, "--keys", at]);
+    expect(told.out.toString()).toMatch(
+      /granted with TTL\(300s\), remaining\(\d+s\), attached keys\(\[k\]\)/,
+    );
+    const inJson = (await run(["put", "k", "v", "--ttl", "300", "-w", "json", at])).out
+      .toString()
+      .split("\n");
+    expect(inJson.map((line) => Object.keys(line === "" ? {} : JSON.parse(line)))).toEqual([
+      ["cluster_id", "member_id", "revision", "raft_term", "ID", "TTL", "Error"],
+      ["header"],
+      [],
+    ]);
+    const both = await run(["put", "k", "v", "--ttl", "300", "--lease", id!, at]);
+    expect([both.exitCode, both.error]).toEqual([
+      128,
+      "Error: `--ttl` makes a lease: it cannot be set with `--lease` or `--ignore-lease`\n",
+    ]);
+    expect((await run(["put", "k", "v", "--ttl", "0", at])).exitCode).toBe(128);
+    // A lease whose key could not be put is not left behind.
+    const leases = async () => (await run(["lease", "list", at])).out.toString();
+    const before = await leases();
+    expect((await run(["put", "none", "--ignore-value", "--ttl", "300", at])).exitCode).toBe(1);
+    expect(await leases()).toBe(before);
+  });
+
+  test("watch takes its key from the environment, and runs a program for each event", async () => {
+    const at = `--endpoints=${etcd.endpoint}`;
+    const environment = { ETCDCTL_WATCH_KEY: "env", ETCDCTL_WATCH_RANGE_END: "enw" };
+    await run(["put", "env1", "v", at]);
+    const script = 'echo "$ETCD_WATCH_EVENT_TYPE $ETCD_WATCH_KEY $ETCD_WATCH_VALUE"; exit 1';
+    const line = ["watch", "--rev", "1", at, "--", "sh", "-c", script];
+    const { out, error, exitCode } = await run(line, { environment });
+    expect([exitCode, out.toString()]).toEqual([1, 'PUT\nenv1\nv\n"PUT" "env1" "v"\n']);
+    expect(error).toContain("error (exit status 1)\n");
+    const conflict = await run(["watch", "k", at], { environment });
+    expect([conflict.exitCode, conflict.error]).toEqual([
+      128,
+      "Error: bad number of arguments (found conflicting environment key)\n",
+    ]);
+    const noKey = await run(["watch", at], { environment: { ETCDCTL_WATCH_RANGE_END: "z" } });
+    expect(noKey.error).toBe('Error: ETCDCTL_WATCH_KEY is empty but got ETCDCTL_WATCH_RANGE_END="z"\n');
+  });
+
+  test("watch -i: watches that lines ask for, and progress", async () => {
+    const at = `--endpoints=${etcd.endpoint}`;
+    await run(["put", "i/a", "1", at]);
+    // Each line is typed when what the one before it asked for was printed.
+    const printed: (() => void)[] = [];
+    const output = (): Promise<void> => new Promise((resolve) => printed.push(resolve));
+    async function* typed() {
+      yield Buffer.from("watch i/ --prefix --rev 1\n");
+      await output();
+      yield Buffer.from("progress\n");
+      await output();
+    }
+    const onOut = (): void => printed.shift()?.();
+    const { exitCode, out, error } = await run(["watch", "-i", at], { stdin: typed(), onOut });
+    expect(out.toString()).toMatch(/^PUT\ni\/a\n1\nprogress notify: \d+\n$/);
+    expect([exitCode, error]).toEqual([3, "Error: error reading watch request line: EOF\n"]);
+  });
+
   test("put from standard input, get, change in a transaction, delete", async () => {
     const at = `--endpoints=${etcd.endpoint}`;
     const text = async (argv: readonly string[], stdin?: string) =>
@@ -319,6 +384,6 @@ describe.skipIf(etcdVersion === undefined)(`against any real etcd${anyReason}`, 
       "compares:\nsuccess requests (get, put, del):\nfailure requests (get, put, del):\nSUCCESS\n\nOK\nk\nfrom\nstdin\n\nk\nnew value\n",
     );
     expect(await text(["del", "k", "--prev-kv"])).toBe("1\nk\nnew value\n");
-    expect(await text(["get", "", "--prefix"])).toBe("");
+    expect(await text(["get", "k"])).toBe("");
   });
 });
