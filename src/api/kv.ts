@@ -6,9 +6,8 @@
 import { RequestField } from "../apply/raft-request.js";
 import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
-import type { Revision } from "../base/brand.js";
 import { StoreError } from "../base/errors.js";
-import type { HeaderFields, Member } from "../member/contract.js";
+import type { Member } from "../member/contract.js";
 import {
   checkDeleteRange,
   checkPut,
@@ -70,11 +69,6 @@ export function kvMethods(member: Member, options: KvOptions): readonly RpcMetho
   ];
 }
 
-/** The header with the revision that the answer itself has. */
-function headerAt(member: Member, revision: Revision): HeaderFields {
-  return { ...member.header(), revision };
-}
-
 /** Handlers give the encoded parts themselves: what they answer is already bytes for the most part. */
 const passThrough = (parts: Encoded): Encoded => parts;
 
@@ -96,10 +90,10 @@ function answerRange(member: Member, request: RangeRequest): Encoded | Promise<E
   // One key, or a count, is answered at once; what may be long is read in slices.
   if (request.rangeEnd.length === 0 || request.countOnly) {
     const result = member.range(request);
-    return encodeRangeResponse(headerAt(member, result.revision), result);
+    return encodeRangeResponse(member.header(result.revision), result);
   }
   return rangeInSlices(member, request, (result) =>
-    encodeRangeResponse(headerAt(member, result.revision), result),
+    encodeRangeResponse(member.header(result.revision), result),
   );
 }
 
@@ -107,13 +101,15 @@ function putMethod(member: Member): UnaryMethod<Received<PutRequest>, Encoded> {
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/Put",
+    // The log has a copy.
+    borrowsRequest: true,
     decode: keepBytes(decodePutRequest),
     encode: passThrough,
     handle: ({ message, bytes }, call) => {
       checkPut(message);
       return member.propose(RequestField.Put, bytes, call).then((result) => {
         assert(result.kind === "put", "a put is answered by a put");
-        return encodePutResponse(headerAt(member, result.put.revision), result.put);
+        return encodePutResponse(member.header(result.put.revision), result.put);
       });
     },
   };
@@ -123,13 +119,15 @@ function deleteRangeMethod(member: Member): UnaryMethod<Received<DeleteRangeRequ
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/DeleteRange",
+    // The log has a copy.
+    borrowsRequest: true,
     decode: keepBytes(decodeDeleteRangeRequest),
     encode: passThrough,
     handle: ({ message, bytes }, call) => {
       checkDeleteRange(message);
       return member.propose(RequestField.DeleteRange, bytes, call).then((result) => {
         assert(result.kind === "deleteRange", "a delete is answered by a delete");
-        return encodeDeleteRangeResponse(headerAt(member, result.deleteRange.revision), result.deleteRange);
+        return encodeDeleteRangeResponse(member.header(result.deleteRange.revision), result.deleteRange);
       });
     },
   };
@@ -152,6 +150,8 @@ function txnMethod(
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/Txn",
+    // The log has a copy.
+    borrowsRequest: true,
     decode: keepBytes(decodeTxn),
     encode: passThrough,
     handle: ({ message, bytes }, call) => {
@@ -165,7 +165,7 @@ function txnMethod(
 
 function encodeTxn(member: Member, result: ApplyResult): Encoded {
   assert(result.kind === "txn", "a transaction is answered by a transaction");
-  return encodeTxnResponse(headerAt(member, result.txn.revision), result.txn);
+  return encodeTxnResponse(member.header(result.txn.revision), result.txn);
 }
 
 function readOnlyTxn(member: Member, request: TxnRequest, call: CallContext): Encoded | Promise<Encoded> {
@@ -183,7 +183,7 @@ function compactMethod(member: Member): UnaryMethod<Received<CompactionRequest>,
       const result = await member.propose(RequestField.Compaction, bytes, call);
       assert(result.kind === "compaction", "a compaction is answered by a compaction");
       if (message.physical) await member.compactionFinished();
-      return encodeCompactionResponse(headerAt(member, result.revision));
+      return encodeCompactionResponse(member.header(result.revision));
     },
   };
 }

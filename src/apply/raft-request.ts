@@ -3,7 +3,14 @@
  * length-delimited fields, so its bytes are carried from the client's frame into the log as they came.
  */
 import type { RequestId } from "../base/brand.js";
-import { ProtoError, ProtoReader, ProtoWriter } from "../base/protowire.js";
+import {
+  ProtoError,
+  ProtoReader,
+  ProtoWriter,
+  varintBigSize,
+  varintSize,
+  wireBytes,
+} from "../base/protowire.js";
 
 /** Field numbers of InternalRaftRequest. */
 export const RequestField = {
@@ -34,10 +41,15 @@ export interface RaftRequest {
 }
 
 export function encodeRaftRequest(request: RaftRequest): Uint8Array {
-  const writer = new ProtoWriter(request.body.length + 32);
-  writer.bytesFieldAlways(request.field, request.body);
-  writer.messageField(headerField, (header) => header.bigField(headerIdField, request.id));
-  return writer.finish();
+  const { id, field, body } = request;
+  const headerBytes = id === 0n ? 0 : 1 + varintBigSize(id);
+  const bodyBytes = varintSize(field * 8) + varintSize(body.length) + body.length;
+  return new ProtoWriter(bodyBytes + varintSize(headerField * 8) + 1 + headerBytes)
+    .bytesFieldAlways(field, body)
+    .varint(headerField * 8 + wireBytes)
+    .varint(headerBytes)
+    .bigField(headerIdField, id)
+    .finish();
 }
 
 /** Throws ProtoError where the bytes are no such message or name no request. */

@@ -168,17 +168,35 @@ export function varintSize(value: number): number {
   return size;
 }
 
+/** The same for a 64-bit id. */
+export function varintBigSize(value: bigint): number {
+  const high = Number(BigInt.asUintN(32, value >> 32n));
+  if (high <= safeHighMax) return varintSize(high * twoTo32 + Number(BigInt.asUintN(32, value)));
+  // Bits 53 and above: 56 fit into eight groups of seven, 63 into nine.
+  return high < 0x100_0000 ? 8 : high < 0x8000_0000 ? 9 : 10;
+}
+
+/** Bytes of a field with a one-byte tag and a number, left out when 0. */
+export function int64FieldSize(value: number): number {
+  return value === 0 ? 0 : 1 + varintSize(value);
+}
+
+/** Bytes of a field with a one-byte tag and so many bytes in it. */
+export function bytesFieldSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
 /**
  * Writes fields into memory that grows. `finish` gives a slice of it; `reset` starts again in the same memory,
  * for callers that copy or send before the next use.
  */
 export class ProtoWriter {
   private bytes: Uint8Array;
-  private view: number;
+  private view = 0;
 
-  constructor(sizeHintBytes = 256) {
-    this.bytes = allocatePooledBytes(Math.max(sizeHintBytes, 16));
-    this.view = 0;
+  /** Begins with so much memory, or in the memory given. */
+  constructor(memory: number | Uint8Array = 256) {
+    this.bytes = typeof memory === "number" ? allocatePooledBytes(memory) : memory;
   }
 
   get length(): number {
@@ -187,7 +205,12 @@ export class ProtoWriter {
 
   /** What was written so far; shares memory with the writer. */
   finish(): Uint8Array {
-    return this.bytes.subarray(0, this.view);
+    return this.view === this.bytes.length ? this.bytes : this.bytes.subarray(0, this.view);
+  }
+
+  /** What was written so far and whatever follows, until the next write: to read, and to change what was written. */
+  get memory(): Uint8Array {
+    return this.bytes;
   }
 
   reset(): void {
@@ -196,13 +219,10 @@ export class ProtoWriter {
 
   /** A non-negative safe integer as a varint. */
   varint(value: number): this {
+    if (value < 0) return this.varintBig(BigInt(value));
     this.reserve(10);
     const { bytes } = this;
     let at = this.view;
-    if (value < 0) {
-      this.view = writeNegative(bytes, at, value);
-      return this;
-    }
     let rest = value;
     while (rest >= 0x1000_0000) {
       bytes[at++] = (rest % 128) | 0x80;
@@ -219,14 +239,22 @@ export class ProtoWriter {
 
   /** A 64-bit id as a varint; negative ones as two's complement. */
   varintBig(value: bigint): this {
-    let rest = BigInt.asUintN(64, value);
-    if (rest <= 0x1f_ffff_ffff_ffffn) return this.varint(Number(rest));
+    return this.varint64(Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n)));
+  }
+
+  /** The varint of `high` × 2^32 + `low`, both of 32 bits. */
+  private varint64(low: number, high: number): this {
+    if (high <= safeHighMax) return this.varint(high * twoTo32 + low);
     this.reserve(10);
-    while (rest >= 0x80n) {
-      this.bytes[this.view++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
-    }
-    this.bytes[this.view++] = Number(rest);
+    const { bytes } = this;
+    let at = this.view;
+    // Four groups of seven bits lie in the low half, one in both, and what is left in the high one.
+    for (let shift = 0; shift < 28; shift += 7) bytes[at++] = ((low >>> shift) & 0x7f) | 0x80;
+    bytes[at++] = (low >>> 28) | ((high & 0x07) << 4) | 0x80;
+    let rest = high >>> 3;
+    for (; rest >= 0x80; rest >>>= 7) bytes[at++] = (rest & 0x7f) | 0x80;
+    bytes[at++] = rest;
+    this.view = at;
     return this;
   }
 
@@ -290,15 +318,4 @@ export class ProtoWriter {
     grown.set(this.bytes.subarray(0, this.view));
     this.bytes = grown;
   }
-}
-
-function writeNegative(bytes: Uint8Array, start: number, value: number): number {
-  let rest = BigInt.asUintN(64, BigInt(value));
-  let at = start;
-  while (rest >= 0x80n) {
-    bytes[at++] = Number(rest & 0x7fn) | 0x80;
-    rest >>= 7n;
-  }
-  bytes[at++] = Number(rest);
-  return at;
 }

@@ -79,8 +79,8 @@ export interface Member {
   readonly isLearner: boolean;
   readonly watches: Watches;
 
-  /** The header of an answer that is given now. */
-  header(): HeaderFields;
+  /** The header of an answer that is given now; `revision` where the answer has one of its own. */
+  header(revision?: Revision): HeaderFields;
 
   /**
    * Puts a request through the log: `body` is the protobuf bytes of the request as the client sent it, carried

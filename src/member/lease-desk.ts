@@ -6,7 +6,6 @@
 import type { LeaseId, MemberId } from "../base/brand.js";
 import { latin1ToBytes } from "../base/bytes.js";
 import { StoreError, storeError } from "../base/errors.js";
-import type { RenewalTicket } from "../lease/countdown.js";
 import type { LeaseAnswer } from "../lease/lease-timing.js";
 import type { Clock } from "../ports/clock.js";
 import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../ports/lease-peers.js";
@@ -37,8 +36,7 @@ export interface LeaseDeskDeps {
 const retryPauseMs = 50;
 
 export class LeaseDesk {
-  private readonly renewals = new WaitTable<RenewalTicket, RenewedSeconds>();
-  private nextTicket: RenewalTicket = 1;
+  private readonly renewals = new WaitTable<RenewedSeconds>();
   private readonly batches: RenewalBatches;
   private stopped = false;
 
@@ -72,8 +70,8 @@ export class LeaseDesk {
   /** As the leader, if it is one; for other members too. */
   renewHere(id: LeaseId): Promise<RenewedSeconds> {
     if (this.stopped) throw storeError("Stopped");
-    const ticket = this.nextTicket++;
-    const done = this.renewals.wait(ticket, this.deps.clock.monotonicMs());
+    const ticket = this.renewals.nextTicket;
+    const done = this.renewals.wait(this.deps.clock.monotonicMs());
     this.deps.driver.push({ type: "renewLease", ticket, lease: id });
     return done;
   }

@@ -6,7 +6,7 @@
 import { encodeRaftRequest } from "../apply/raft-request.js";
 import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
-import type { ClusterId, LeaseId, MemberId, Revision } from "../base/brand.js";
+import type { ClusterId, LeaseId, MemberId, RequestId, Revision } from "../base/brand.js";
 import { StoreError, storeError } from "../base/errors.js";
 import { isTxnReadOnly } from "../mvcc/checks.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
@@ -15,6 +15,7 @@ import type { RangeResult, TxnResult } from "../mvcc/results.js";
 import type { MvccStore } from "../mvcc/store.js";
 import type { Clock } from "../ports/clock.js";
 import type { LeasePeers, LeaseTimes } from "../ports/lease-peers.js";
+import type { ConfChange } from "../raft/conf-change.js";
 import type { Compactor } from "./compactor.js";
 import type {
   AlarmInfo,
@@ -28,12 +29,12 @@ import type {
   Watches,
 } from "./contract.js";
 import type { MemberCore } from "./core/core.js";
-import type { Effects, ReadTicket } from "./core/events.js";
+import type { Effects } from "./core/events.js";
 import type { Driver } from "./driver.js";
 import { hashKvAt } from "./hash.js";
 import type { LeaderWatch } from "./leader-watch.js";
 import { LeaseDesk } from "./lease-desk.js";
-import { requestIds } from "./request-ids.js";
+import { RequestIds } from "./request-ids.js";
 import type { StoreKeeper } from "./store-keeper.js";
 import { WaitTable } from "./waiters.js";
 
@@ -63,10 +64,9 @@ export class RunningMember implements Member {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   readonly leaseDesk: LeaseDesk;
-  private readonly proposals = new WaitTable<bigint, ApplyResult>();
-  private readonly reads = new WaitTable<ReadTicket, void>();
-  private readonly nextRequestId: () => bigint;
-  private nextTicket: ReadTicket = 1;
+  private readonly proposals = new WaitTable<ApplyResult>();
+  private readonly reads = new WaitTable<void>();
+  private readonly requestIds: RequestIds;
   private stopping = false;
 
   constructor(
@@ -76,7 +76,7 @@ export class RunningMember implements Member {
     this.clusterId = options.clusterId;
     this.memberId = options.memberId;
     this.leaseDesk = new LeaseDesk(options, { ...deps, linearize: (limit) => this.linearize(limit) });
-    this.nextRequestId = requestIds(options.memberId, deps.clock.nowMs());
+    this.requestIds = new RequestIds(options.memberId, deps.clock.nowMs());
   }
 
   get leader(): MemberId {
@@ -91,26 +91,24 @@ export class RunningMember implements Member {
     return this.deps.core.state.membership.member(this.memberId)?.isLearner ?? false;
   }
 
-  header(): HeaderFields {
-    return {
-      clusterId: this.clusterId,
-      memberId: this.memberId,
-      revision: this.deps.core.state.deps.mvcc.revision,
-      raftTerm: this.deps.core.raft.state.term,
-    };
+  header(revision: Revision = this.deps.core.state.deps.mvcc.revision): HeaderFields {
+    const { clusterId, memberId } = this;
+    return { clusterId, memberId, revision, raftTerm: this.deps.core.raft.state.term };
   }
 
   propose(field: RequestField, body: Uint8Array, _options: ProposeOptions): Promise<ApplyResult> {
-    const id = this.nextRequestId();
+    const id = this.requestIds.of(this.proposals.nextTicket);
     const data = encodeRaftRequest({ id, field, body });
     if (data.length > this.options.requestBytesMax) throw storeError("RequestTooLarge");
-    return this.submit(id, () => this.deps.driver.push({ type: "propose", id, data }));
+    const done = this.awaitProposal();
+    this.deps.driver.push({ type: "propose", id, data });
+    return done;
   }
 
   linearize(_options: ProposeOptions): Promise<void> {
     if (this.stopping) throw storeError("Stopped");
-    const ticket = this.nextTicket++;
-    const done = this.reads.wait(ticket, this.deps.clock.monotonicMs());
+    const ticket = this.reads.nextTicket;
+    const done = this.reads.wait(this.deps.clock.monotonicMs());
     this.deps.driver.push({ type: "read", ticket });
     return done;
   }
@@ -220,10 +218,15 @@ export class RunningMember implements Member {
   /** Called by the driver after each turn. */
   observe(effects: Effects): void {
     for (const { id, outcome } of effects.applied) {
-      if (outcome instanceof StoreError) this.proposals.reject(id, outcome);
-      else this.proposals.resolve(id, outcome);
+      const ticket = this.requestIds.numberOf(id);
+      if (ticket === undefined) continue;
+      if (outcome instanceof StoreError) this.proposals.reject(ticket, outcome);
+      else this.proposals.resolve(ticket, outcome);
     }
-    for (const { id } of effects.refused) this.proposals.reject(id, storeError("RequestTooManyRequests"));
+    for (const { id } of effects.refused) {
+      const ticket = this.requestIds.numberOf(id);
+      if (ticket !== undefined) this.proposals.reject(ticket, storeError("RequestTooManyRequests"));
+    }
     for (const ticket of effects.reads) this.reads.resolve(ticket, undefined);
     this.leaseDesk.observe(effects.renewals);
     if (effects.leaderChanged) this.leaseDesk.leaderChanged();
@@ -233,19 +236,24 @@ export class RunningMember implements Member {
   expireWaiters(): void {
     const { clock, leaders, driver } = this.deps;
     const before = clock.monotonicMs() - this.options.requestTimeoutMs;
-    for (const id of this.proposals.expire(before, (startedMs) => leaders.timeoutError(startedMs))) {
-      driver.push({ type: "abandon", id });
+    for (const ticket of this.proposals.expire(before, (startedMs) => leaders.timeoutError(startedMs))) {
+      driver.push({ type: "abandon", id: this.requestIds.of(ticket) });
     }
     this.reads.expire(before, (startedMs) => leaders.timeoutError(startedMs));
     this.leaseDesk.expire(before);
   }
 
-  /** Puts a request that is already encoded through the log; for configuration changes too. */
-  submit(id: bigint, push: () => void): Promise<ApplyResult> {
-    if (this.stopping) throw storeError("Stopped");
-    const done = this.proposals.wait(id, this.deps.clock.monotonicMs());
-    push();
+  /** Puts a change of the configuration through the log, under the id that it is to have. */
+  changeConfiguration(change: (id: RequestId) => ConfChange): Promise<ApplyResult> {
+    const id = this.requestIds.of(this.proposals.nextTicket);
+    const done = this.awaitProposal();
+    this.deps.driver.push({ type: "proposeConfChange", id, change: change(id) });
     return done;
+  }
+
+  private awaitProposal(): Promise<ApplyResult> {
+    if (this.stopping) throw storeError("Stopped");
+    return this.proposals.wait(this.deps.clock.monotonicMs());
   }
 
   /** The keys, unless a snapshot is just taking their place. */

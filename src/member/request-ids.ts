@@ -5,12 +5,25 @@
  */
 import type { EpochMs, MemberId, RequestId } from "../base/brand.js";
 
-/** One more each call. */
-export function requestIds(memberId: MemberId, startedMs: EpochMs): () => RequestId {
-  const prefix = (memberId & 0xffffn) << 48n;
-  let count = (BigInt(startedMs) & 0xff_ffff_ffffn) << 8n;
-  return () => {
-    count = (count + 1n) & 0xffff_ffff_ffffn;
-    return prefix | count;
-  };
+const countBits = 48;
+
+export class RequestIds {
+  private readonly origin: bigint;
+  private readonly begin: bigint;
+
+  constructor(memberId: MemberId, startedMs: EpochMs) {
+    this.origin = memberId & 0xffffn;
+    this.begin = BigInt.asUintN(40, BigInt(startedMs)) << 8n;
+  }
+
+  /** The id of the request with this number in the member's life; its inverse is `numberOf`. */
+  of(number: number): RequestId {
+    return (this.origin << 48n) | BigInt.asUintN(countBits, this.begin + BigInt(number));
+  }
+
+  /** The number for which `of` gave `id`; undefined for an id of another member, and for most of another life. */
+  numberOf(id: RequestId): number | undefined {
+    if (id >> 48n !== this.origin) return undefined;
+    return Number(BigInt.asUintN(countBits, id - this.begin));
+  }
 }

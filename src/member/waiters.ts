@@ -1,10 +1,18 @@
 /**
  * Who waits for what, and for how long. Requests wait in the order in which they came and all have the same
  * time limit, so that those that are due stand at the front: a tick looks at them and no timer is needed each.
+ *
+ * Tickets are consecutive numbers, so a ring finds a waiter by its place. A Map would do, but one that lives long
+ * and changes all the time leaves its outgrown tables in the old generation, each holding on to the next and to
+ * everyone who ever waited, until a full collection: young garbage then costs as much as what is alive.
  */
 
+import { assert } from "../base/assert.js";
 import { storeError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+
+/** Names a waiter: the first is 1. */
+export type WaitTicket = number;
 
 interface Waiter<Value> {
   readonly resolve: (value: Value) => void;
@@ -13,50 +21,90 @@ interface Waiter<Value> {
   readonly startedMs: number;
 }
 
-export class WaitTable<Key, Value> {
-  private readonly waiting = new Map<Key, Waiter<Value>>();
+/** It doubles as often as needed: up to the requests that come while the oldest waits. */
+const ringSizeMin = 256;
+
+export class WaitTable<Value> {
+  /** The waiter with ticket t is at place t modulo the size, from `first` to before `next`. */
+  private ring: (Waiter<Value> | undefined)[] = new Array(ringSizeMin).fill(undefined);
+  private first: WaitTicket = 1;
+  private next: WaitTicket = 1;
+  private waiting = 0;
 
   get size(): number {
-    return this.waiting.size;
+    return this.waiting;
   }
 
-  /** Errors: TooManyRequests when as many wait as memory is meant for. */
-  wait(key: Key, startedMs: number): Promise<Value> {
-    if (this.waiting.size >= limits.waitingRequestsMax) throw storeError("RequestTooManyRequests");
-    return new Promise<Value>((resolve, reject) => this.waiting.set(key, { resolve, reject, startedMs }));
+  /** The ticket of whoever waits next. */
+  get nextTicket(): WaitTicket {
+    return this.next;
   }
 
-  /** False where nobody waits for `key` here. */
-  resolve(key: Key, value: Value): boolean {
-    const waiter = this.waiting.get(key);
+  /** Takes the next ticket. Errors: TooManyRequests when as many wait as memory is meant for. */
+  wait(startedMs: number): Promise<Value> {
+    if (this.waiting >= limits.waitingRequestsMax) throw storeError("RequestTooManyRequests");
+    if (this.next - this.first === this.ring.length) this.resize(this.ring.length * 2);
+    const place = this.next++ % this.ring.length;
+    this.waiting++;
+    return new Promise<Value>((resolve, reject) => {
+      this.ring[place] = { resolve, reject, startedMs };
+    });
+  }
+
+  /** False where nobody waits with `ticket`. */
+  resolve(ticket: WaitTicket, value: Value): boolean {
+    const waiter = this.take(ticket);
     if (waiter === undefined) return false;
-    this.waiting.delete(key);
     waiter.resolve(value);
     return true;
   }
 
-  reject(key: Key, error: unknown): void {
-    const waiter = this.waiting.get(key);
-    if (waiter === undefined) return;
-    this.waiting.delete(key);
-    waiter.reject(error);
+  reject(ticket: WaitTicket, error: unknown): void {
+    this.take(ticket)?.reject(error);
   }
 
-  /** Rejects everyone who began at or before `startedMs`; gives their keys. `errorFor` sees when each began. */
-  expire(startedMs: number, errorFor: (startedMs: number) => unknown): readonly Key[] {
-    const expired: Key[] = [];
-    for (const [key, waiter] of this.waiting) {
-      if (waiter.startedMs > startedMs) break;
-      expired.push(key);
-      this.waiting.delete(key);
-      waiter.reject(errorFor(waiter.startedMs));
+  /** Rejects everyone who began at or before `startedMs`; gives their tickets. `errorFor` sees when each began. */
+  expire(startedMs: number, errorFor: (startedMs: number) => unknown): readonly WaitTicket[] {
+    const expired: WaitTicket[] = [];
+    while (this.waiting > 0) {
+      // Someone waits, so the oldest ticket that is kept is theirs.
+      const ticket = this.first;
+      const began = this.ring[ticket % this.ring.length]!.startedMs;
+      if (began > startedMs) break;
+      expired.push(ticket);
+      this.reject(ticket, errorFor(began));
     }
     return expired;
   }
 
   rejectAll(error: unknown): void {
-    const everyone = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const waiter of everyone) waiter.reject(error);
+    while (this.waiting > 0) this.reject(this.first, error);
+  }
+
+  private take(ticket: WaitTicket): Waiter<Value> | undefined {
+    if (ticket < this.first || ticket >= this.next) return undefined;
+    const { ring } = this;
+    const place = ticket % ring.length;
+    const waiter = ring[place];
+    if (waiter === undefined) return undefined;
+    ring[place] = undefined;
+    this.waiting--;
+    if (ticket === this.first) this.passEmptyPlaces();
+    return waiter;
+  }
+
+  private passEmptyPlaces(): void {
+    const { ring } = this;
+    while (this.first < this.next && ring[this.first % ring.length] === undefined) this.first++;
+    if (this.waiting === 0 && ring.length > ringSizeMin * 64) this.resize(ringSizeMin);
+  }
+
+  private resize(size: number): void {
+    const resized: (Waiter<Value> | undefined)[] = new Array(size).fill(undefined);
+    assert(this.next - this.first <= size, "everyone who waits has a place");
+    for (let ticket = this.first; ticket < this.next; ticket++) {
+      resized[ticket % size] = this.ring[ticket % this.ring.length];
+    }
+    this.ring = resized;
   }
 }

@@ -23,7 +23,11 @@ export interface RevisionLog {
    * checksum is a DamageError.
    */
   read(main: Revision, sub: number): Uint8Array;
-  /** Appends the next revision in order; `read` sees it at once. Durability comes behind, from the Raft log. */
+  /**
+   * Appends the next revision in order; `read` sees it at once. Durability comes behind, from the Raft log.
+   * `keyValue` is handed over: it is never written to again, and what memory it shares is of the same age, not a
+   * network buffer that it would keep alive.
+   */
   append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void;
 }
 

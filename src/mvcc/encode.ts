@@ -5,7 +5,7 @@
 
 import { assert } from "../base/assert.js";
 import type { ClusterId, MemberId, Revision, Term } from "../base/brand.js";
-import { ProtoWriter, varintSize } from "../base/protowire.js";
+import { bytesFieldSize, int64FieldSize, ProtoWriter } from "../base/protowire.js";
 import type { DeleteRangeResult, PutResult, RangeResult, ResponseOp, TxnResult } from "./results.js";
 
 /** Fields of etcdserverpb.ResponseHeader. */
@@ -32,7 +32,8 @@ export function encodeRangeResponse(header: ResponseHeader, result: RangeResult)
 }
 
 export function encodePutResponse(header: ResponseHeader, result: PutResult): readonly Uint8Array[] {
-  const copied = result.prevKv === undefined ? 0 : copiedSize([result.prevKv]);
+  if (result.prevKv === undefined) return headerAlone(header);
+  const copied = copiedSize([result.prevKv]);
   const parts = new PartWriter(copied + headerBytesMax);
   writeHeader(parts.small, header);
   writePut(parts, result);
@@ -58,9 +59,14 @@ export function encodeTxnResponse(header: ResponseHeader, result: TxnResult): re
 }
 
 export function encodeCompactionResponse(header: ResponseHeader): readonly Uint8Array[] {
-  const parts = new PartWriter(headerBytesMax);
-  writeHeader(parts.small, header);
-  return parts.finish();
+  return headerAlone(header);
+}
+
+/** An answer that says nothing but its revision. */
+function headerAlone(header: ResponseHeader): readonly Uint8Array[] {
+  const writer = new ProtoWriter(bytesFieldSize(headerSize(header)));
+  writeHeader(writer, header);
+  return [writer.finish()];
 }
 
 /** Tag and length of the header, two ids of up to 11 bytes, revision and term of up to 11. */
@@ -69,7 +75,7 @@ const headerBytesMax = 46;
 /** The ids of a process never change, so their bytes are made once. */
 const idMemo = { clusterId: 0n, memberId: 0n, bytes: new Uint8Array(0) };
 
-function idBytes(clusterId: ClusterId, memberId: MemberId): Uint8Array {
+function idBytes({ clusterId, memberId }: ResponseHeader): Uint8Array {
   if (idMemo.clusterId !== clusterId || idMemo.memberId !== memberId) {
     const writer = new ProtoWriter(32);
     writer.bigField(1, clusterId).bigField(2, memberId);
@@ -82,37 +88,28 @@ function idBytes(clusterId: ClusterId, memberId: MemberId): Uint8Array {
 
 /** Field 1 of every response. */
 export function writeHeader(writer: ProtoWriter, header: ResponseHeader): void {
-  const ids = idBytes(header.clusterId, header.memberId);
-  const { revision, raftTerm } = header;
-  const size = ids.length + int64Size(revision) + int64Size(raftTerm);
   writer
     .varint(headerField * 8 + 2)
-    .varint(size)
-    .raw(ids)
-    .int64Field(3, revision)
-    .int64Field(4, raftTerm);
+    .varint(headerSize(header))
+    .raw(idBytes(header))
+    .int64Field(3, header.revision)
+    .int64Field(4, header.raftTerm);
+}
+
+function headerSize(header: ResponseHeader): number {
+  return idBytes(header).length + int64FieldSize(header.revision) + int64FieldSize(header.raftTerm);
 }
 
 /** The header of an answer inside a transaction. */
 function writeInnerHeader(writer: ProtoWriter, revision: Revision): void {
   writer
     .varint(headerField * 8 + 2)
-    .varint(int64Size(revision))
+    .varint(int64FieldSize(revision))
     .int64Field(3, revision);
 }
 
 function innerHeaderSize(revision: Revision): number {
-  return 2 + int64Size(revision);
-}
-
-/** Size of an int64 field with a one-byte tag. */
-function int64Size(value: number): number {
-  return value === 0 ? 0 : 1 + varintSize(value);
-}
-
-/** Size of a bytes field with a one-byte tag. */
-function bytesSize(length: number): number {
-  return 1 + varintSize(length) + length;
+  return 2 + int64FieldSize(revision);
 }
 
 /** What a list of pairs takes where small ones are copied and large ones carried: a guess is enough, memory grows. */
@@ -124,12 +121,12 @@ function copiedSize(pairs: readonly Uint8Array[]): number {
 
 function pairsSize(pairs: readonly Uint8Array[]): number {
   let size = 0;
-  for (const pair of pairs) size += bytesSize(pair.length);
+  for (const pair of pairs) size += bytesFieldSize(pair.length);
   return size;
 }
 
 function rangeSize(result: RangeResult): number {
-  return pairsSize(result.kvs) + (result.more ? 2 : 0) + int64Size(result.count);
+  return pairsSize(result.kvs) + (result.more ? 2 : 0) + int64FieldSize(result.count);
 }
 
 function writeRange(parts: PartWriter, result: RangeResult): void {
@@ -138,7 +135,7 @@ function writeRange(parts: PartWriter, result: RangeResult): void {
 }
 
 function putSize(result: PutResult): number {
-  return result.prevKv === undefined ? 0 : bytesSize(result.prevKv.length);
+  return result.prevKv === undefined ? 0 : bytesFieldSize(result.prevKv.length);
 }
 
 function writePut(parts: PartWriter, result: PutResult): void {
@@ -146,7 +143,7 @@ function writePut(parts: PartWriter, result: PutResult): void {
 }
 
 function deleteRangeSize(result: DeleteRangeResult): number {
-  return int64Size(result.deleted) + pairsSize(result.prevKvs);
+  return int64FieldSize(result.deleted) + pairsSize(result.prevKvs);
 }
 
 function writeDeleteRange(parts: PartWriter, result: DeleteRangeResult): void {
@@ -170,7 +167,7 @@ function writeTxnBody(parts: PartWriter, result: TxnResult, sizes: OpSizes): voi
 
 function txnSize(result: TxnResult, sizes: OpSizes): number {
   let size = result.succeeded ? 2 : 0;
-  for (const op of result.responses) size += bytesSize(opSize(op, sizes));
+  for (const op of result.responses) size += bytesFieldSize(opSize(op, sizes));
   return size;
 }
 
@@ -193,7 +190,7 @@ function opSize(op: ResponseOp, sizes: OpSizes): number {
   if (op.kind === "none") return 0;
   const size = innerSize(op, sizes);
   sizes.set(op, size);
-  return bytesSize(size);
+  return bytesFieldSize(size);
 }
 
 function writeOp(parts: PartWriter, op: ResponseOp, sizes: OpSizes): void {
@@ -205,7 +202,7 @@ function writeOp(parts: PartWriter, op: ResponseOp, sizes: OpSizes): void {
   const size = sizes.get(op);
   assert(size !== undefined, "every answer of a transaction is measured before it is written");
   parts.small
-    .varint(bytesSize(size))
+    .varint(bytesFieldSize(size))
     .varint(responseField[op.kind] * 8 + 2)
     .varint(size);
   switch (op.kind) {

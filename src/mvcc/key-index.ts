@@ -17,12 +17,6 @@ export interface KeyIndexOptions {
 /** Sees a key that exists at the revision asked for; false ends the visit. */
 export type KeyVisitor = (key: string, revision: KeyRevision) => boolean;
 
-export interface IndexedPut {
-  readonly revision: KeyRevision;
-  /** The pair before it; undefined where the key did not exist. */
-  readonly previous: KeyRevision | undefined;
-}
-
 export class KeyIndex {
   private readonly tree = new KeyTree();
   private readonly journal: LiveJournal;
@@ -48,8 +42,8 @@ export class KeyIndex {
     return this.tree.leaf.revisionAt(this.tree.slot, atMain);
   }
 
-  /** Adds a put, which is newer than all there is. */
-  put(key: string, main: Revision, sub: number): IndexedPut {
+  /** Adds a put, which is newer than all there is. Answers the pair before it; undefined where the key did not exist. */
+  put(key: string, main: Revision, sub: number): KeyRevision | undefined {
     const { tree } = this;
     let previous: KeyRevision | undefined;
     if (tree.seek(key)) {
@@ -58,16 +52,14 @@ export class KeyIndex {
     } else {
       tree.insert(key);
     }
-    const revision: KeyRevision =
-      previous === undefined
-        ? { main, sub, create: main, version: 1 }
-        : { main, sub, create: previous.create, version: previous.version + 1 };
-    tree.leaf.set(tree.slot, main, sub, revision.create, revision.version);
     if (previous === undefined) {
+      tree.leaf.set(tree.slot, main, sub, main, 1);
       tree.changeLive(1, main);
       this.journal.record(main, key, 1);
+    } else {
+      tree.leaf.set(tree.slot, main, sub, previous.create, previous.version + 1);
     }
-    return { revision, previous };
+    return previous;
   }
 
   /** Adds a tombstone, newer than all there is, to a key that exists. Answers the pair before it. */

@@ -8,7 +8,14 @@
  */
 import type { LeaseId, Revision } from "../base/brand.js";
 import { allocateBytes, bytesToLatin1, emptyBytes } from "../base/bytes.js";
-import { ProtoError, ProtoReader, ProtoWriter } from "../base/protowire.js";
+import {
+  bytesFieldSize,
+  int64FieldSize,
+  ProtoError,
+  ProtoReader,
+  ProtoWriter,
+  varintBigSize,
+} from "../base/protowire.js";
 
 /** All fields of a stored pair; key and value share memory with the bytes they were read from. */
 export interface KeyValue {
@@ -27,8 +34,6 @@ const modTag = 0x18;
 const versionTag = 0x20;
 const valueTag = 0x2a;
 const leaseTag = 0x30;
-
-const scratch = new ProtoWriter(1024);
 
 /** Memory that small pairs are cut from: an allocation of its own costs more than making the pair. */
 const poolBytes = 32 * 1024;
@@ -49,32 +54,27 @@ function allocatePair(sizeBytes: number): Uint8Array {
 
 /** The protobuf bytes, in fresh memory; small pairs share it with their neighbours. */
 export function encodeKeyValue(pair: KeyValue): Uint8Array {
-  scratch.reset();
-  scratch
-    .bytesField(1, pair.key)
-    .int64Field(2, pair.createRevision)
-    .int64Field(3, pair.modRevision)
-    .int64Field(4, pair.version);
-  const { value, lease } = pair;
-  if (value.length > 0) scratch.varint(valueTag).varint(value.length);
-  const head = scratch.length;
-  // The value is copied once, to its final place, and never through the scratch memory.
-  scratch.bigField(6, lease);
-  const written = scratch.finish();
-  const bytes = allocatePair(written.length + value.length);
-  bytes.set(written.subarray(0, head));
-  bytes.set(value, head);
-  if (written.length > head) bytes.set(written.subarray(head), head + value.length);
-  return bytes;
+  const { key, createRevision, modRevision, version, value, lease } = pair;
+  const size =
+    (key.length === 0 ? 0 : bytesFieldSize(key.length)) +
+    int64FieldSize(createRevision) +
+    int64FieldSize(modRevision) +
+    int64FieldSize(version) +
+    (value.length === 0 ? 0 : bytesFieldSize(value.length)) +
+    (lease === 0n ? 0 : 1 + varintBigSize(lease));
+  return new ProtoWriter(allocatePair(size))
+    .bytesField(1, key)
+    .int64Field(2, createRevision)
+    .int64Field(3, modRevision)
+    .int64Field(4, version)
+    .bytesField(5, value)
+    .bigField(6, lease)
+    .finish();
 }
 
 /** What is stored for a delete: the key alone. */
 export function encodeTombstone(key: Uint8Array): Uint8Array {
-  scratch.reset();
-  const written = scratch.bytesField(1, key).finish();
-  const bytes = allocatePair(written.length);
-  bytes.set(written);
-  return bytes;
+  return new ProtoWriter(allocatePair(bytesFieldSize(key.length))).bytesField(1, key).finish();
 }
 
 /** The pair of a delete event: key and the revision of the delete. */

@@ -22,7 +22,7 @@ import { RangeCursor, type RangeRevisions, readRange } from "./range-cursor.js";
 import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "./requests.js";
 import type { DeleteRangeResult, PutResult, RangeResult, TxnResult } from "./results.js";
 import { Transaction } from "./transaction.js";
-import { checkPlan, checkPutTarget, planTxn, type TxnView } from "./txn-plan.js";
+import { checkPlan, checkPutTarget, planTxn } from "./txn-plan.js";
 
 export interface MvccStoreOptions {
   /** How many made and ended keys are remembered for counts at older revisions; default limits.liveJournalEntriesMax. */
@@ -81,19 +81,28 @@ export class MvccStore {
 
   /** Errors: LeaseNotFound, KeyNotFound (ignore_value, ignore_lease). */
   put(request: PutRequest): PutResult {
-    checkPutTarget(this.view(), request);
-    return this.write((transaction) => transaction.put(request));
+    checkPutTarget(this, request);
+    const transaction = new Transaction(this);
+    const result = transaction.put(request);
+    this.end(transaction);
+    return result;
   }
 
   deleteRange(request: DeleteRangeRequest): DeleteRangeResult {
-    return this.write((transaction) => transaction.deleteRange(request));
+    const transaction = new Transaction(this);
+    const result = transaction.deleteRange(request);
+    this.end(transaction);
+    return result;
   }
 
   /** Errors: Compacted, FutureRev, LeaseNotFound, KeyNotFound; then nothing was written. */
   txn(request: TxnRequest): TxnResult {
-    const plan = planTxn(this.view(), request);
-    checkPlan(this.view(), plan);
-    return this.write((transaction) => transaction.run(plan));
+    const plan = planTxn(this, request);
+    checkPlan(this, plan);
+    const transaction = new Transaction(this);
+    const result = transaction.run(plan);
+    this.end(transaction);
+    return result;
   }
 
   /**
@@ -101,9 +110,9 @@ export class MvccStore {
    * passed over. Answers the store's revision after it.
    */
   deleteKeys(keys: Iterable<string>): Revision {
-    this.write((transaction) => {
-      for (const key of [...keys].sort()) transaction.deleteKey(key);
-    });
+    const transaction = new Transaction(this);
+    for (const key of [...keys].sort()) transaction.deleteKey(key);
+    this.end(transaction);
     return this.currentRevision;
   }
 
@@ -186,16 +195,6 @@ export class MvccStore {
     return new HashKv(this, revision === 0 ? this.currentRevision : revision);
   }
 
-  private view(): TxnView {
-    return {
-      index: this.index,
-      log: this.log,
-      leases: this.leased,
-      revision: this.currentRevision,
-      compactedRevision: this.compacted,
-    };
-  }
-
   private revisionsOf({ revision }: RangeRequest): RangeRevisions {
     const current = this.currentRevision;
     if (revision > current) throw storeError("FutureRev");
@@ -204,13 +203,10 @@ export class MvccStore {
     return { atMain, current };
   }
 
-  private write<Result>(run: (transaction: Transaction) => Result): Result {
-    const transaction = new Transaction(this);
-    const result = run(transaction);
-    if (transaction.changes.length > 0) {
-      this.currentRevision = transaction.revision;
-      this.changes.committed(this.currentRevision, transaction.changes);
-    }
-    return result;
+  /** What a transaction wrote becomes the state. */
+  private end({ changes, revision }: Transaction): void {
+    if (changes.length === 0) return;
+    this.currentRevision = revision;
+    this.changes.committed(revision, changes);
   }
 }

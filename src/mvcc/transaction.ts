@@ -9,7 +9,6 @@ import type { Change } from "./changes.js";
 import type { RevisionLog } from "./contract.js";
 import type { KeyIndex } from "./key-index.js";
 import { intervalOf } from "./key-interval.js";
-import type { KeyRevision } from "./key-leaf.js";
 import { encodeDeleted, encodeKeyValue, encodeTombstone, storedLease, storedValue } from "./key-value.js";
 import type { LeasedKeys } from "./leased-keys.js";
 import { type RangeSource, readRange } from "./range-cursor.js";
@@ -26,17 +25,21 @@ export interface TransactionSource extends RangeSource {
 }
 
 export class Transaction {
-  /** In order of sub-revision. */
-  readonly changes: Change[] = [];
+  private written: Change[] = noChanges;
   private readonly begin: Revision;
 
   constructor(private readonly source: TransactionSource) {
     this.begin = source.revision;
   }
 
+  /** In order of sub-revision. */
+  get changes(): readonly Change[] {
+    return this.written;
+  }
+
   /** The revision that reads see and answers name: the next one as soon as something was written. */
   get revision(): Revision {
-    return this.changes.length > 0 ? this.begin + 1 : this.begin;
+    return this.written.length > 0 ? this.begin + 1 : this.begin;
   }
 
   range(request: RangeRequest): RangeResult {
@@ -49,24 +52,24 @@ export class Transaction {
     const { index, log, leased } = this.source;
     const key = bytesToLatin1(request.key);
     const main = this.begin + 1;
-    const sub = this.changes.length;
-    const { revision, previous } = index.put(key, main, sub);
+    const sub = this.written.length;
+    const previous = index.put(key, main, sub);
     const wantsPrevious = request.prevKv || request.ignoreValue || request.ignoreLease;
     const before =
       wantsPrevious && previous !== undefined ? log.read(previous.main, previous.sub) : undefined;
     const lease = request.ignoreLease && before !== undefined ? storedLease(before) : request.lease;
     const keyValue = encodeKeyValue({
       key: request.key,
-      createRevision: revision.create,
+      createRevision: previous?.create ?? main,
       modRevision: main,
-      version: revision.version,
+      version: (previous?.version ?? 0) + 1,
       value: request.ignoreValue && before !== undefined ? storedValue(before) : request.value,
       lease,
     });
     log.append(main, sub, false, keyValue);
     leased.move(key, lease);
     const isCreate = previous === undefined;
-    this.changes.push({ kind: "put", key, keyValue, main, sub, previous: idOf(previous), isCreate });
+    this.record({ kind: "put", key, keyValue, main, sub, previous, isCreate });
     return { revision: main, prevKv: request.prevKv ? before : undefined };
   }
 
@@ -122,24 +125,21 @@ export class Transaction {
   private delete(key: string): void {
     const { index, log, leased } = this.source;
     const main = this.begin + 1;
-    const sub = this.changes.length;
+    const sub = this.written.length;
     const previous = index.tombstone(key, main, sub);
     const keyBytes = latin1ToBytes(key);
     log.append(main, sub, true, encodeTombstone(keyBytes));
     leased.move(key, 0n);
     const keyValue = encodeDeleted(keyBytes, main);
-    this.changes.push({
-      kind: "delete",
-      key,
-      keyValue,
-      main,
-      sub,
-      previous: idOf(previous),
-      isCreate: false,
-    });
+    this.record({ kind: "delete", key, keyValue, main, sub, previous, isCreate: false });
+  }
+
+  /** Most transactions write once: a list that begins with its first element takes no room for more. */
+  private record(change: Change): void {
+    if (this.written === noChanges) this.written = [change];
+    else this.written.push(change);
   }
 }
 
-function idOf(revision: KeyRevision | undefined): { main: Revision; sub: number } | undefined {
-  return revision === undefined ? undefined : { main: revision.main, sub: revision.sub };
-}
+/** Never written to. */
+const noChanges: Change[] = [];

@@ -24,7 +24,7 @@ import {
 export interface TxnView {
   readonly index: KeyIndex;
   readonly log: RevisionLog;
-  readonly leases: { exists(lease: LeaseId): boolean };
+  readonly leased: { exists(lease: LeaseId): boolean };
   readonly revision: Revision;
   readonly compactedRevision: Revision;
 }
@@ -71,7 +71,7 @@ export function checkPlan(view: TxnView, plan: TxnPlan): void {
 
 /** Errors: LeaseNotFound, then KeyNotFound. */
 export function checkPutTarget(view: TxnView, request: PutRequest): void {
-  if (request.lease !== 0n && !view.leases.exists(request.lease)) throw storeError("LeaseNotFound");
+  if (request.lease !== 0n && !view.leased.exists(request.lease)) throw storeError("LeaseNotFound");
   if (!request.ignoreValue && !request.ignoreLease) return;
   if (view.index.get(bytesToLatin1(request.key), view.revision) === undefined)
     throw storeError("KeyNotFound");

@@ -75,6 +75,11 @@ interface MethodBase<Request, Response> extends MethodCodec<Request, Response> {
 
 export interface UnaryMethod<Request, Response> extends MethodBase<Request, Response> {
   readonly kind: "unary";
+  /**
+   * True where nothing of a request's bytes is used once `handle` has returned (the promise that it gives may
+   * well be open): they then need not be copied out of what the socket delivered, which they would keep alive.
+   */
+  readonly borrowsRequest?: boolean;
   /** May answer at once or later. Failures: RpcStatus, StoreError; anything else is Internal and logged. */
   handle(request: Request, call: CallContext): Response | Promise<Response>;
 }

@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { isStoreError, storeError } from "../../src/base/errors.js";
 import { LeaderWatch } from "../../src/member/leader-watch.js";
-import { requestIds } from "../../src/member/request-ids.js";
+import { RequestIds } from "../../src/member/request-ids.js";
 import { WaitTable } from "../../src/member/waiters.js";
 import type { Clock } from "../../src/ports/clock.js";
 
 describe("waiting requests", () => {
   test("those that began too long ago are told so, in order, and the others wait on", async () => {
-    const table = new WaitTable<number, string>();
-    const first = table.wait(1, 10);
-    const second = table.wait(2, 20);
-    const third = table.wait(3, 30);
+    const table = new WaitTable<string>();
+    const first = table.wait(10);
+    const second = table.wait(20);
+    const third = table.wait(30);
     expect(table.expire(20, () => storeError("Timeout"))).toEqual([1, 2]);
     await expect(first).rejects.toSatisfy((error) => isStoreError(error, "Timeout"));
     await expect(second).rejects.toSatisfy((error) => isStoreError(error, "Timeout"));
@@ -20,9 +20,26 @@ describe("waiting requests", () => {
     expect(table.size).toBe(0);
   });
 
+  test("any of them may be answered first, however many wait behind the oldest", async () => {
+    const table = new WaitTable<number>();
+    const oldest = table.wait(0);
+    const others = Array.from({ length: 5_000 }, () => table.wait(0));
+    const tickets = others.map((_, at) => at + 2);
+    expect(table.nextTicket).toBe(5_002);
+    for (const ticket of tickets.filter((ticket) => ticket % 3 === 0)) table.resolve(ticket, ticket);
+    for (const ticket of tickets.filter((ticket) => ticket % 3 !== 0)) table.resolve(ticket, ticket);
+    expect(table.size).toBe(1);
+    table.resolve(1, 1);
+    expect(await Promise.all([oldest, ...others])).toEqual([1, ...tickets]);
+    expect([table.resolve(1, 0), table.resolve(5_002, 0)]).toEqual([false, false]);
+    const next = table.wait(0);
+    expect(table.resolve(5_002, 7)).toBe(true);
+    await expect(next).resolves.toBe(7);
+  });
+
   test("when the member stops nobody is left waiting", async () => {
-    const table = new WaitTable<number, string>();
-    const waiting = [table.wait(1, 0), table.wait(2, 0)];
+    const table = new WaitTable<string>();
+    const waiting = [table.wait(0), table.wait(0)];
     table.rejectAll(storeError("Stopped"));
     for (const one of waiting) await expect(one).rejects.toSatisfy((error) => isStoreError(error, "Stopped"));
   });
@@ -30,16 +47,24 @@ describe("waiting requests", () => {
 
 describe("ids of requests", () => {
   test("a restarted member, and another member, never take an id that is still in some log", () => {
-    const before = requestIds(0x1234n, 1_000_000);
-    const ids = new Set(Array.from({ length: 1_000 }, () => before()));
-    const after = requestIds(0x1234n, 1_001_000);
-    const other = requestIds(0x1235n, 1_000_000);
-    for (let count = 0; count < 1_000; count++) {
-      ids.add(after());
-      ids.add(other());
-    }
+    const before = new RequestIds(0x1234n, 1_000_000);
+    const after = new RequestIds(0x1234n, 1_001_000);
+    const other = new RequestIds(0x1235n, 1_000_000);
+    const ids = new Set<bigint>();
+    for (let number = 1; number <= 1_000; number++)
+      for (const member of [before, after, other]) ids.add(member.of(number));
     expect(ids.size).toBe(3_000);
     for (const id of ids) expect(id > 0n && id < 1n << 64n).toBe(true);
+  });
+
+  test("an answer finds the request that it is for, and no request of another member or another life", () => {
+    const startedMs = 2 ** 40 - 1;
+    const ids = new RequestIds(0xfedc_ba98_7654_f234n, startedMs);
+    for (const number of [1, 255, 256, 1_000_000, 2 ** 40]) expect(ids.numberOf(ids.of(number))).toBe(number);
+    expect(ids.numberOf(new RequestIds(0x1235n, startedMs).of(7))).toBeUndefined();
+    expect(ids.numberOf(0n)).toBeUndefined();
+    const earlier = new RequestIds(0xf234n, startedMs - 60_000);
+    expect(ids.numberOf(earlier.of(7))).toBeGreaterThan(2 ** 47);
   });
 });
 

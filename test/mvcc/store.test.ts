@@ -77,10 +77,16 @@ describe("revisions", () => {
     const last = changes.batches.at(-1)!;
     expect(last.revision).toBe(3);
     expect(
-      last.changes.map(({ kind, key, sub, previous, isCreate }) => [kind, key, sub, previous, isCreate]),
+      last.changes.map(({ kind, key, sub, previous, isCreate }) => [
+        kind,
+        key,
+        sub,
+        previous?.main,
+        isCreate,
+      ]),
     ).toEqual([
       ["put", "a", 0, undefined, true],
-      ["delete", "b", 1, { main: 2, sub: 0 }, false],
+      ["delete", "b", 1, 2, false],
       ["put", "c", 2, undefined, true],
     ]);
     const deleted = decodeKeyValue(last.changes[1]!.keyValue);

@@ -38,7 +38,6 @@ export class Admin {
   private readonly dice: Dice;
   private stopped = false;
   private nextId: MemberId;
-  private requests = 0n;
 
   constructor(private readonly deps: AdminDeps) {
     this.dice = Dice.of(deps.options.seed, "admin");
@@ -139,13 +138,12 @@ export class Admin {
     const process = this.someProcess();
     const { coverage, scheduler, trace } = this.deps;
     if (process === undefined) return;
-    const id = 0xffff_0000_0000_0000n + ++this.requests;
     trace.say(`admin asks ${process.name} for change ${change.type} of ${change.nodeId}`);
     scheduler.after(100, process, () => {
       const { running } = process;
       if (running === undefined) return;
       running.member
-        .submit(id, () => running.driver.push({ type: "proposeConfChange", id, change: { ...change, id } }))
+        .changeConfiguration((id) => ({ ...change, id }))
         .then(done, (error: unknown) => {
           if (!(error instanceof StoreError)) throw error;
           coverage.hit("member/change refused");

@@ -1,13 +1,8 @@
 /**
  * What was appended and set and LevelDB does not hold yet, in units that become durable whole and in order.
- *
- * Values are copied into slabs of the size of a block: what the caller gives may be part of a network or log
- * buffer that it reuses, or that would be kept alive by it.
  */
 import { assert } from "../../base/assert.js";
 import type { Index, Revision } from "../../base/brand.js";
-import { allocateBytes, copyBytes } from "../../base/bytes.js";
-import { limits } from "../../base/limits.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
 import type { AppliedMark } from "../../ports/revision-store.js";
 import { directoryEntryBytes, recordBytes, subMax } from "./block-codec.js";
@@ -31,7 +26,6 @@ export interface UnitGroup {
   readonly bytes: number;
 }
 
-const slabBytes = limits.blockBytesMax;
 const noChanges: StateChanges = new Map();
 
 export class PendingUnits {
@@ -40,8 +34,6 @@ export class PendingUnits {
   private openRecords = 0;
   private openBytes = 0;
   private openState: Map<string, Uint8Array | undefined> | undefined;
-  private slab = allocateBytes(0);
-  private slabUsed = 0;
   private totalBytes = 0;
 
   /** Bytes of everything pending, sealed or not. */
@@ -49,9 +41,10 @@ export class PendingUnits {
     return this.totalBytes;
   }
 
+  /** `keyValue` is taken over as it is. */
   append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {
     assert(sub >= 0 && sub <= subMax && Number.isSafeInteger(main), "a revision is two counts");
-    this.records.push({ main, sub, tombstone, keyValue: this.keep(keyValue) });
+    this.records.push({ main, sub, tombstone, keyValue });
     this.openRecords++;
     this.addOpenBytes(directoryEntryBytes + keyValue.length);
   }
@@ -133,18 +126,6 @@ export class PendingUnits {
     this.records = this.records.slice(group.records.length);
     this.totalBytes -= group.bytes;
     assert(this.totalBytes >= 0, "no more bytes become durable than were pending");
-  }
-
-  private keep(value: Uint8Array): Uint8Array {
-    if (value.length > slabBytes / 4) return copyBytes(value);
-    if (this.slabUsed + value.length > this.slab.length) {
-      this.slab = allocateBytes(slabBytes);
-      this.slabUsed = 0;
-    }
-    const start = this.slabUsed;
-    this.slabUsed += value.length;
-    this.slab.set(value, start);
-    return this.slab.subarray(start, this.slabUsed);
   }
 
   private addOpenBytes(bytes: number): void {

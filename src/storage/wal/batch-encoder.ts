@@ -110,7 +110,7 @@ export class BatchEncoder {
     const dataEnd = writer.length;
     const padBytes = (8 - ((dataEnd - start) % 8)) % 8;
     for (let pad = 0; pad < padBytes; pad++) writer.varint(0);
-    const bytes = writer.finish();
+    const bytes = writer.memory;
     const crc = crc32c(bytes, this.chain, dataStart, dataEnd);
     this.chain = crc;
     // Of fixed width, with continuation bits where a shorter form would do: every protobuf reader takes it.

@@ -150,7 +150,7 @@ class Channel implements GrpcChannel, ConnectionOwner {
   /** No new calls; those above `lastStreamId` were not looked at, the others may end well (RFC 9113, section 6.8). */
   goAway(lastStreamId: number, code: number, text: string): void {
     this.goingAway = true;
-    for (const stream of [...this.connection.streams.values()]) {
+    for (const stream of this.connection.streams.list()) {
       if (stream.id <= lastStreamId) continue;
       const { handler } = stream;
       this.connection.removeStream(stream);

@@ -23,6 +23,7 @@ import type { RequestHead } from "./request-head.js";
 import { Sender } from "./sender.js";
 import type { Setting } from "./settings.js";
 import { Stream, type StreamHandler } from "./stream.js";
+import { StreamTable } from "./stream-table.js";
 
 export interface ConnectionOptions {
   readonly role: "server" | "client";
@@ -45,7 +46,7 @@ export interface ConnectionOwner {
 type Phase = "open" | "draining" | "lastStreamsNamed" | "closed";
 
 export class Connection {
-  readonly streams = new Map<number, Stream>();
+  readonly streams = new StreamTable();
   readonly sender: Sender;
   readonly floods = new FloodGuard();
   readonly keepalive: Keepalive;
@@ -115,7 +116,7 @@ export class Connection {
 
   addStream(id: number): Stream {
     const stream = new Stream(id, this.sender.initialWindowBytes, limits.streamWindowBytes);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -234,8 +235,7 @@ export class Connection {
     this.phase = "closed";
     this.inbound.stop();
     this.output.discard();
-    const streams = [...this.streams.values()];
-    for (const stream of streams) {
+    for (const stream of this.streams.list()) {
       const { handler } = stream;
       this.removeStream(stream);
       handler?.closed(undefined);

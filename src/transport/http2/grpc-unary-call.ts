@@ -18,11 +18,12 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
   private reader: MessageReader | undefined;
 
   protected abstract begin(message: Uint8Array): void;
+  protected abstract readonly borrowsRequest: boolean;
 
   override data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.over) return;
     try {
-      if (!this.takeWhole(bytes, start, end)) {
+      if (!this.takeWhole(bytes, start, end, endStream)) {
         this.reader ??= this.openReader();
         this.reader.push(bytes, start, end);
         if (!endStream) this.deps.connection.receiving.grantEarly(this.deps.stream, end - start);
@@ -51,7 +52,7 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
   override drain(): void {}
 
   /** The common case: a frame that is exactly one message. */
-  private takeWhole(bytes: Buffer, start: number, end: number): boolean {
+  private takeWhole(bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     if (start === end) return true;
     if (this.reader !== undefined || this.message !== undefined || end - start < messagePrefixBytes)
       return false;
@@ -59,7 +60,9 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
     const length = bytes.readUInt32BE(start + 1);
     if (start + messagePrefixBytes + length !== end) return false;
     checkMessageSize(length, this.deps.service.options.receiveBytesMax);
-    this.message = keepableSlice(bytes, start + messagePrefixBytes, end);
+    const from = start + messagePrefixBytes;
+    const borrowed = endStream && this.borrowsRequest;
+    this.message = borrowed ? bytes.subarray(from, end) : keepableSlice(bytes, from, end);
     return true;
   }
 
@@ -82,6 +85,10 @@ export class UnaryCall<Request, Response> extends SingleRequestCall<Request, Res
     deps: CallDeps,
   ) {
     super(method, head, deps);
+  }
+
+  protected override get borrowsRequest(): boolean {
+    return this.method.borrowsRequest === true;
   }
 
   protected override begin(message: Uint8Array): void {
@@ -119,6 +126,11 @@ export class ServerStreamCall<Request, Response> extends SingleRequestCall<Reque
   ) {
     super(method, head, deps);
     this.sink = new CallSink((response) => !this.over && this.respond(response));
+  }
+
+  /** A handler that streams reads its request as long as it runs. */
+  protected override get borrowsRequest(): boolean {
+    return false;
   }
 
   protected override begin(message: Uint8Array): void {

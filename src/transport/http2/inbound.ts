@@ -210,7 +210,7 @@ export class Inbound implements FrameSink {
     const { sender, streams } = this.connection;
     const change = initialBytes - sender.initialWindowBytes;
     sender.initialWindowBytes = initialBytes;
-    for (const stream of streams.values()) {
+    for (const stream of streams.list()) {
       if (!stream.sendWindow.grow(change)) {
         throw new ConnectionError(ErrorCode.FlowControlError, "a stream's window over 2^31-1");
       }

@@ -55,7 +55,7 @@ export class ServerSession implements ConnectionOwner {
   /** Takes no new requests, ends streaming calls, and closes once the unary ones are answered. */
   drain(): void {
     this.connection.drain();
-    for (const { handler } of [...this.connection.streams.values()]) {
+    for (const { handler } of this.connection.streams.list()) {
       if (handler instanceof GrpcCall && !(handler instanceof UnaryCall)) {
         handler.abort(new RpcStatus(StatusCode.Unavailable, "transport is closing"));
       }
