@@ -71,6 +71,8 @@ export const limits = {
   peerRetryMsMin: 50,
   /** Longest pause before a peer is dialed again, ms: a member that comes back is found within about its election timeout. */
   peerRetryMsMax: 1_000,
+  /** Entries kept beyond --snapshot-catchup-entries for a follower that takes an image of the store: a minute of heavy writing. */
+  imageCatchUpBytesMax: 256 * mib,
   /** One chunk of a streamed store snapshot. */
   snapshotChunkBytes: 256 * kib,
   /** A synchronous step of a sliced job (range, compaction, hash) looks at most at this many keys before it yields. */

@@ -24,6 +24,7 @@ import { type Entry, EntryType } from "../../raft/types.js";
 import { applyConfChangeEntry } from "./conf-changes.js";
 import { type CoreEvent, type Effects, noEffects, type ReadTicket } from "./events.js";
 import { LeaseDuty } from "./lease-duty.js";
+import { retainedFrom } from "./log-retention.js";
 import { ProposalQueue } from "./proposals.js";
 import { ReadTable } from "./reads.js";
 import type { ReplicatedState } from "./replicated-state.js";
@@ -275,11 +276,11 @@ export class MemberCore {
   }
 
   private cut(mark: LogMark): void {
-    const { log } = this.deps;
+    const { log, raft } = this.deps;
     // A snapshot may have been installed while the mark was on its way to the disk.
     this.lastCut = Math.max(this.lastCut, mark.index);
     log.createSnapshot(mark);
-    const keepFrom = mark.index - this.options.catchUpEntries;
-    if (keepFrom >= log.firstIndex()) log.compact(keepFrom);
+    const followers = raft.status().progress.values();
+    log.compact(retainedFrom(mark.index, this.options, { log, followers }));
   }
 }
