@@ -6,7 +6,7 @@
 import { emptyBytes } from "../base/bytes.js";
 import { storeError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
-import { ProtoError, ProtoReader } from "../base/protowire.js";
+import { ProtoReader } from "../base/protowire.js";
 import type {
   CompactionRequest,
   Compare,

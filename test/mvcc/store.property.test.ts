@@ -11,7 +11,7 @@ import type { RangeRequest, TxnRequest } from "../../src/mvcc/requests.js";
 import type { RangeResult, ResponseOp } from "../../src/mvcc/results.js";
 import type { MvccStore } from "../../src/mvcc/store.js";
 import { deleteRequest, leaseIds, putRequest, rangeRequest, txnRequest } from "./arbitraries.js";
-import { type Bench, freshStore, MemoryLeases, MemoryLog, range } from "./fakes.js";
+import { type Bench, freshStore, MemoryLeases, range } from "./fakes.js";
 import { hashByEtcdsRules } from "./hash-model.js";
 import { Model, type ModelPair, type ModelResponse } from "./model.js";
 
