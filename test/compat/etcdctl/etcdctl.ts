@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { type FinishedProcess, runToEnd } from "../../support/child-process.js";
+import { type FinishedProcess, runToEnd, TestProcess } from "../../support/child-process.js";
 import type { TargetCluster } from "../targets.js";
 
 const commandTimeoutMs = 20_000;
@@ -26,6 +26,15 @@ export class Etcdctl {
       cwd: undefined,
       input,
       timeoutMs: commandTimeoutMs,
+    });
+  }
+
+  /** One that goes on until it is told to end. */
+  start(args: readonly string[]): TestProcess {
+    return new TestProcess(this.path, [...this.connection, ...args], {
+      env: { ETCDCTL_API: "3" },
+      cwd: undefined,
+      input: undefined,
     });
   }
 
