@@ -29,6 +29,11 @@ export function isAtLeast(version: string | undefined, major: number, minor: num
   return ownMajor > major || (ownMajor === major && ownMinor >= minor);
 }
 
+/** For an etcdctl that is told all by its command line. */
+export const etcdctlEnvironment: NodeJS.ProcessEnv = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("ETCDCTL_")),
+);
+
 export interface RealEtcd {
   /** "127.0.0.1:port" */
   readonly endpoint: string;

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { connect, del, GrpcCode, put, type QuorateClient } from "../../src/client/index.js";
 import { Election, type Leader, Mutex, openSession, type Session } from "../../src/recipes/index.js";
 import { startProxy } from "../client/breaking-proxy.js";
-import { etcdctlVersion, etcdVersion, type RealEtcd, startEtcd } from "../client/real-etcd.js";
+import {
+  etcdctlEnvironment,
+  etcdctlVersion,
+  etcdVersion,
+  type RealEtcd,
+  startEtcd,
+} from "../client/real-etcd.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 const reason = etcdVersion === undefined ? " (skipped: no etcd on PATH)" : "";
@@ -170,7 +176,7 @@ describe.skipIf(etcdVersion === undefined)(`recipes${reason}`, () => {
       await using session = await openSession(client);
       const held = await new Mutex(session, name).lock();
       const theirs = spawn("etcdctl", [`--endpoints=${etcd.endpoint}`, "lock", name], {
-        env: { ...process.env, ETCDCTL_API: "3" },
+        env: etcdctlEnvironment,
       });
       const printed = once(theirs.stdout, "data");
       await untilQueued(2);
@@ -251,7 +257,7 @@ describe.skipIf(etcdVersion === undefined)(`recipes${reason}`, () => {
       const election = new Election(client, name);
       const led = await election.campaign(session, "ours");
       const theirs = spawn("etcdctl", [`--endpoints=${etcd.endpoint}`, "elect", name, "theirs"], {
-        env: { ...process.env, ETCDCTL_API: "3" },
+        env: etcdctlEnvironment,
       });
       const printed = once(theirs.stdout, "data");
       await untilQueued(2);
