@@ -9,6 +9,7 @@ const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly ove
   "skip-fsync": { seeds: 1 },
   "reuse-read-context": { seeds: 60, overrides: { faults: new Set(["duplication", "delay", "partition"]) } },
   "acknowledge-append-early": { seeds: 1 },
+  "ask-for-votes-early": { seeds: 1 },
   "forget-vote": { seeds: 5 },
   "commit-older-term": { seeds: 10 },
   "revision-goes-down": { seeds: 40 },

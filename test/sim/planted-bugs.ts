@@ -13,6 +13,7 @@ export const plantedBugs = [
   "skip-fsync",
   "reuse-read-context",
   "acknowledge-append-early",
+  "ask-for-votes-early",
   "forget-vote",
   "commit-older-term",
   "revision-goes-down",
@@ -81,6 +82,20 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
           effects.messages.push(...early);
           const responses = append.responses.filter((response) => !early.includes(response));
           effects.appends[at] = { ...append, responses };
+        });
+      }),
+  },
+
+  /** A candidate asks for votes while its own term and vote are being written (docs/bugs-found.md, 4). */
+  "ask-for-votes-early": {
+    core: (core) =>
+      afterTurn(core, (effects) => {
+        effects.appends.forEach((append, at) => {
+          effects.messages.push(...append.responses.filter(({ type }) => type === "MsgVote"));
+          effects.appends[at] = {
+            ...append,
+            responses: append.responses.filter(({ type }) => type !== "MsgVote"),
+          };
         });
       }),
   },

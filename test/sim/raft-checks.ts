@@ -55,8 +55,17 @@ export class RaftChecks implements EntryWatch {
     seen.config = state.tracker.config;
   }
 
-  /** A vote counts from when it leaves the voter. Errors: Violation where it was given twice in a term. */
+  /**
+   * A vote counts from when it leaves the voter. Errors: Violation where it was given twice in a term, or asked for
+   * by a candidate whose disk does not know the term: it could lead in it twice.
+   */
   sent(message: Message): void {
+    if (message.type === "MsgVote") {
+      const durable = this.deps.books.get(message.from)!.durableTerm;
+      if (durable >= message.term) return;
+      const text = `${message.from} asks for votes in term ${message.term}, and its disk is in term ${durable}`;
+      throw new Violation("candidate's term is durable", text);
+    }
     if (message.type !== "MsgVoteResp" || message.reject) return;
     const key = `${message.from} in ${message.term}`;
     const before = this.votes.get(key);

@@ -58,6 +58,12 @@ export class MemberCore {
   private readonly reads: ReadTable;
   private readonly leases: LeaseDuty;
   private readonly applyQueue: StorageApplyMessage[] = [];
+  /**
+   * A candidate asks for votes only when its own term and vote are durable. Else the votes of the others could make
+   * it leader before that; after a crash it would not know of the term, could win it once more, and make other
+   * entries with the same index and term (Raft thesis, section 3.8).
+   */
+  private voteRequests: Message[] = [];
   private effects: Effects = noEffects();
   private replicated: ReplicatedState;
   private lastCut: Index;
@@ -210,11 +216,13 @@ export class MemberCore {
     }
     for (const read of ready.readStates) this.reads.confirm(read.context, read.index);
     for (const message of ready.messages) this.route(message);
+    assert(this.voteRequests.length === 0, "a candidate's new term comes with what it asks of others");
     this.askForReads();
   }
 
   private route(message: Message): void {
     if (message.type === "MsgStorageAppend") this.queueAppend(message);
+    else if (message.type === "MsgVote") this.voteRequests.push(message);
     else if (message.type === "MsgStorageApply") this.applyQueue.push(message);
     else if (message.type === "MsgSnap") this.effects.snapshotMessages.push(message);
     else {
@@ -227,11 +235,13 @@ export class MemberCore {
     const { snapshot, entries, hardState, responses } = message;
     const mark = snapshot?.metadata;
     if (snapshot !== undefined) this.passOverQueued();
+    const dependent = responses.concat(this.voteRequests);
+    this.voteRequests = [];
     this.effects.appends.push({
       append: { entries, hardState, mark },
-      mustSync: entries.length > 0 || responses.length > 0 || snapshot !== undefined,
+      mustSync: entries.length > 0 || dependent.length > 0 || snapshot !== undefined,
       snapshot,
-      responses,
+      responses: dependent,
     });
   }
 
