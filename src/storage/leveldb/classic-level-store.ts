@@ -72,7 +72,7 @@ class ClassicLevelStore implements OrderedStore {
     try {
       return this.level.getSync(key);
     } catch (error) {
-      throw this.failure(error);
+      throw this.readFailure(error);
     }
   }
 
@@ -149,10 +149,15 @@ class ClassicLevelStore implements OrderedStore {
         yield slice;
       }
     } catch (error) {
-      throw this.failure(error);
+      throw this.readFailure(error);
     } finally {
       await source?.close();
     }
+  }
+
+  private readFailure(error: unknown): unknown {
+    if (!isUnreadable(error)) return this.failure(error);
+    return damagedStore(this.location, `LevelDB can not read it: ${errorText(error)}`);
   }
 
   private failure(error: unknown): unknown {
@@ -188,10 +193,16 @@ function openFailure(directory: string, error: unknown): unknown {
       text: `revision store ${directory} is in use by another process or another store of this one (${text})`,
     });
   }
-  if (errorCode(cause) === "LEVEL_CORRUPTION" || text.includes("does not exist")) {
+  if (errorCode(cause) === "LEVEL_CORRUPTION" || text.includes("does not exist") || isUnreadable(cause)) {
     return damagedStore(directory, `LevelDB can not open it: ${text}`);
   }
   return new Error(`revision store ${directory}: LevelDB can not open it: ${text}`, { cause });
+}
+
+/** A file that is shorter than it was, or a disk that gives nothing back. What the system refuses or lacks is neither. */
+function isUnreadable(error: unknown): boolean {
+  if (errorCode(error) !== "LEVEL_IO_ERROR") return false;
+  return !/Permission denied|No space left|Too many open files|Read-only file system/.test(errorText(error));
 }
 
 function errorCode(error: unknown): string | undefined {
