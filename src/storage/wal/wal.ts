@@ -125,9 +125,13 @@ export class Wal implements RaftLog {
   private async write({ bytes, offsetBytes }: PlannedWrite): Promise<void> {
     const { clock, observer } = this.deps;
     const start = clock.monotonicMs();
-    if (this.policy.writesOnLoop(bytes.length)) this.file.writeOnLoop(bytes, offsetBytes);
+    const onLoop = this.policy.writesOnLoop(bytes.length);
+    if (onLoop) this.file.writeOnLoop(bytes, offsetBytes);
     else await this.file.write(bytes, offsetBytes);
-    observer.wrote(bytes.length, clock.monotonicMs() - start);
+    const tookMs = clock.monotonicMs() - start;
+    if (onLoop) this.policy.wroteOnLoop(tookMs);
+    else this.policy.wroteInPool();
+    observer.wrote(bytes.length, tookMs);
   }
 
   private async sync(sizeBytes: number): Promise<void> {

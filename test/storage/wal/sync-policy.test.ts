@@ -53,9 +53,27 @@ describe("where writes are made", () => {
     const policy = new SyncPolicy();
     inPool(policy, windowMin, () => 0.1);
     policy.tookInPool(stallInPoolMs);
-    expect(policy.writesOnLoop(100)).toBe(true);
+    expect(policy.syncsOnLoop(100)).toBe(true);
     policy.tookInPool(stallInPoolMs + 1);
-    expect(policy.writesOnLoop(100)).toBe(false);
+    expect(policy.syncsOnLoop(100)).toBe(false);
+  });
+
+  it("writes on the loop whatever the disk, but for a while after a write that had to wait", () => {
+    const policy = new SyncPolicy();
+    inPool(policy, 20 * windowMin, () => 5);
+    expect(policy.writesOnLoop(100)).toBe(true);
+    for (const window of [windowMin, 2 * windowMin]) {
+      policy.wroteOnLoop(30);
+      for (let at = 0; at < window; at++) {
+        expect(policy.writesOnLoop(100)).toBe(false);
+        policy.wroteInPool();
+      }
+      expect(policy.writesOnLoop(100)).toBe(true);
+    }
+    for (let at = 0; at < forgiveAfter; at++) policy.wroteOnLoop(0.1);
+    policy.wroteOnLoop(30);
+    for (let at = 0; at < windowMin; at++) policy.wroteInPool();
+    expect(policy.writesOnLoop(100)).toBe(true);
   });
 
   it("forgets old stalls after a long good time", () => {
