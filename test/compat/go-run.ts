@@ -3,7 +3,7 @@ import type { RunningCluster } from "../support/cluster.js";
 import { tlsEnvironment } from "./targets.js";
 
 /** Go's own limit for the whole run: a test that hangs is named, with the stacks of all goroutines. */
-const runTimeoutSeconds = 120;
+export const runTimeoutSeconds = 240;
 const killGraceMs = 1_000;
 
 export interface GoTestResult {
@@ -25,7 +25,7 @@ const endOfTest = /^--- (PASS|FAIL|SKIP): (Test[^/\s]+) /;
 const noise = /^\s*(=== (RUN|NAME|CONT|PAUSE) |--- PASS: )/;
 
 /**
- * One run of the compiled Go tests, its results told as they come. Go prints the outcome of a test's parts below the
+ * One run of the compiled Go tests, its results told at its end. Go prints the outcome of a test's parts below the
  * line of the test itself, so a test's output is complete when the next one starts or the program ends.
  */
 export class GoTestRun {

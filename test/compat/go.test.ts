@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { leaveOut } from "../support/leave-out.js";
 import { findProgram, isAtLeast } from "../support/server-binary.js";
-import { GoTestRun } from "./go-run.js";
+import { GoTestRun, runTimeoutSeconds } from "./go-run.js";
 import { goDirectory, goTestBinary } from "./prepare.js";
 import { describeTargets, prepareTimeoutMs, type TargetCluster } from "./targets.js";
 
-const oneTestTimeoutMs = 60_000;
+/** The first one waits for the whole run. */
+const resultTimeoutMs = (runTimeoutSeconds + 10) * 1_000;
 
 interface GoTest {
   readonly name: string;
@@ -56,7 +57,7 @@ function defineGoTests(cluster: TargetCluster): void {
         const result = await run!.result(each.name);
         expect(result.verdict, result.output).toBe("PASS");
       },
-      oneTestTimeoutMs,
+      resultTimeoutMs,
     );
   }
 }
