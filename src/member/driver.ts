@@ -111,7 +111,7 @@ export class Driver {
   }
 
   private send(messages: readonly Message[]): void {
-    const leading = this.deps.core.raft.status().role === "leader";
+    const leading = this.deps.core.raft.state.role === "leader";
     if (leading) failpoints.raftBeforeLeaderSend?.();
     else failpoints.raftBeforeFollowerSend?.();
     this.deps.peers.send(messages);

@@ -104,7 +104,7 @@ export class Network {
       const arrives = !isCut && epoch === this.epoch && this.reaches(from.machine.id, message.to);
       const process = this.deps.processOf(message.to);
       if (arrives && process?.running !== undefined) {
-        scheduler.after(0, process, () => this.takeImage(process, from, encoded, chunks));
+        scheduler.as(process, () => this.takeImage(process, from, encoded, chunks));
         return;
       }
       coverage.hit("snapshot/interrupted");
@@ -157,7 +157,7 @@ export class Network {
     scheduler.after(delayUs, undefined, () => {
       const process = this.deps.processOf(to);
       if (process === undefined || epoch !== this.epoch || !this.reaches(from.machine.id, to)) return;
-      scheduler.after(0, process, () => this.deliver(process, from, batch));
+      scheduler.as(process, () => this.deliver(process, from, batch));
     });
   }
 

@@ -65,7 +65,11 @@ async function work(
   run: SeedRun,
   summary: Summary,
 ): Promise<void> {
-  const child = fork(path, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  // A larger nursery: what an event allocates is dead by the next.
+  const child = fork(path, {
+    execArgv: ["--max-semi-space-size=32"],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   try {
     for (let seed = take(); seed !== undefined; seed = take()) {
       const { faults, ...others } = run.overrides;

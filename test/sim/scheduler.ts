@@ -43,6 +43,13 @@ export class Scheduler {
     this.push({ timeUs: this.nowUs + Math.max(0, delayUs), sequence: this.sequence++, owner, action });
   }
 
+  /** Goes on in the name of `owner`: at once, or when it is no longer paused; not at all when it is dead. */
+  as(owner: Owner, action: () => void): void {
+    if (!owner.alive) return;
+    if (owner.pausedUntilUs > this.nowUs) this.after(owner.pausedUntilUs - this.nowUs, owner, action);
+    else this.runAs(owner, action);
+  }
+
   /** Resolves after a while, unless `owner` dies before: then never. */
   sleep(delayUs: number, owner: Owner): Promise<void> {
     return new Promise((resolve) => this.after(delayUs, owner, resolve));
@@ -79,8 +86,12 @@ export class Scheduler {
       }
     }
     this.count++;
+    this.runAs(owner, event.action);
+  }
+
+  private runAs(owner: Owner | undefined, action: () => void): void {
     this.current = owner;
-    event.action();
+    action();
     drainMicrotasks();
     this.afterEvent(owner);
     this.current = undefined;
