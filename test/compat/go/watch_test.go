@@ -229,7 +229,8 @@ func TestWatchKeepsOneRevisionInOneAnswer(t *testing.T) {
 }
 
 func TestWatchFromACompactedRevisionIsCancelledAndOthersLiveOn(t *testing.T) {
-	c := newClient(t)
+	// Of one member: others may be a moment behind when a watch of them begins.
+	c := newClientAt(t, 0)
 	p := space(t)
 	other := watch(t, c, p, "", clientv3.WithPrefix())
 	first := put(t, c, p+"a", "1")
@@ -252,7 +253,8 @@ func TestWatchFromACompactedRevisionIsCancelledAndOthersLiveOn(t *testing.T) {
 }
 
 func TestWatchWithPreviousPairs(t *testing.T) {
-	c := newClient(t)
+	// Of one member: others may be a moment behind when a watch of them begins.
+	c := newClientAt(t, 0)
 	p := space(t)
 	from := put(t, c, p+"a", "1")
 	live := watch(t, c, p, "a", clientv3.WithPrevKV())
