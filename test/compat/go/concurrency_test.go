@@ -160,6 +160,8 @@ func TestMutexWaiterThatGivesUpLeavesTheLine(t *testing.T) {
 	go func() { gaveUp <- concurrency.NewMutex(session(t, c), name).Lock(ctx) }()
 	line := func() int64 { return get(t, c, name+"/", clientv3.WithPrefix()).Count }
 	eventually(t, "the waiter stands in line", func() bool { return line() == 2 })
+	// Nothing tells when the waiter itself has the answer; one that gives up before that leaves its key to its lease.
+	time.Sleep(300 * time.Millisecond)
 	cancel()
 	equal(t, "error", errors.Is(<-gaveUp, context.Canceled), true)
 	eventually(t, "the waiter has left", func() bool { return line() == 1 })
