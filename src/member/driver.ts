@@ -60,7 +60,11 @@ export class Driver {
   /** An event for the core; what follows from it happens at the end of this turn of the event loop. */
   push(event: CoreEvent): void {
     if (this.stopped) return;
-    this.guard(() => this.deps.core.step(event));
+    try {
+      this.deps.core.step(event);
+    } catch (error) {
+      this.break(error);
+    }
     this.schedule();
   }
 
@@ -138,8 +142,7 @@ export class Driver {
       },
       (error: unknown) => {
         this.writing = false;
-        this.stopped = true;
-        this.deps.fail(error);
+        this.break(error);
       },
     );
   }
@@ -214,8 +217,12 @@ export class Driver {
     try {
       action();
     } catch (error) {
-      this.stopped = true;
-      this.deps.fail(error);
+      this.break(error);
     }
+  }
+
+  private break(error: unknown): void {
+    this.stopped = true;
+    this.deps.fail(error);
   }
 }

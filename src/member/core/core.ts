@@ -194,7 +194,7 @@ export class MemberCore {
   }
 
   private askForReads(): void {
-    if (this.reads.canBegin && this.deps.raft.status().leader !== 0n)
+    if (this.reads.canBegin && this.deps.raft.state.leader !== 0n)
       this.deps.raft.readIndex(this.reads.begin());
   }
 

@@ -5,13 +5,10 @@
 import type { RequestId } from "../../base/brand.js";
 import { limits } from "../../base/limits.js";
 
-interface Waiting {
-  readonly id: RequestId;
-  readonly data: Uint8Array;
-}
-
 export class ProposalQueue {
-  private waiting: Waiting[] = [];
+  private ids: RequestId[] = [];
+  /** In the same order. */
+  private waiting: Uint8Array[] = [];
   private bytes = 0;
 
   get empty(): boolean {
@@ -21,26 +18,29 @@ export class ProposalQueue {
   /** False when the queue is full: the request must be refused. */
   add(id: RequestId, data: Uint8Array): boolean {
     if (this.bytes + data.length > limits.uncommittedBytesMax) return false;
-    this.waiting.push({ id, data });
+    this.ids.push(id);
+    this.waiting.push(data);
     this.bytes += data.length;
     return true;
   }
 
   /** The waiter is gone. Entries that were proposed already stay in the log. */
   abandon(id: RequestId): void {
-    const at = this.waiting.findIndex((request) => request.id === id);
+    const at = this.ids.indexOf(id);
     if (at < 0) return;
-    this.bytes -= this.waiting[at]!.data.length;
+    this.bytes -= this.waiting[at]!.length;
+    this.ids.splice(at, 1);
     this.waiting.splice(at, 1);
   }
 
   payloads(): readonly Uint8Array[] {
-    return this.waiting.map((request) => request.data);
+    return this.waiting;
   }
 
   /** Empties the queue and gives the ids that were in it. */
   clear(): readonly RequestId[] {
-    const ids = this.waiting.map((request) => request.id);
+    const { ids } = this;
+    this.ids = [];
     this.waiting = [];
     this.bytes = 0;
     return ids;

@@ -41,12 +41,14 @@ export class PendingUnits {
     return this.totalBytes;
   }
 
-  /** `keyValue` is taken over as it is. */
-  append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {
+  /** `keyValue` is taken over as it is. Answers the record that was made. */
+  append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): RevisionRecord {
     assert(sub >= 0 && sub <= subMax && Number.isSafeInteger(main), "a revision is two counts");
-    this.records.push({ main, sub, tombstone, keyValue });
+    const record: RevisionRecord = { main, sub, tombstone, keyValue };
+    this.records.push(record);
     this.openRecords++;
     this.addOpenBytes(directoryEntryBytes + keyValue.length);
+    return record;
   }
 
   /** `value` is taken over as it is. */

@@ -101,8 +101,7 @@ export class LevelRevisionStore implements RevisionStore {
     const { newest } = this;
     const ascends = newest === undefined || main > newest.main || (main === newest.main && sub > newest.sub);
     assert(ascends, "revisions are appended in ascending order");
-    this.pending.append(main, sub, tombstone, keyValue);
-    this.newest = { main, sub };
+    this.newest = this.pending.append(main, sub, tombstone, keyValue);
   }
 
   getState(key: string): Uint8Array | undefined {
