@@ -13,6 +13,7 @@ import {
   ConfChangeType,
   leaveJointChange,
 } from "../../src/raft/conf-change.js";
+import { isUnknown } from "./clients.js";
 import type { Coverage } from "./coverage.js";
 import { Dice } from "./dice.js";
 import type { History } from "./history.js";
@@ -33,6 +34,8 @@ export interface AdminDeps {
 
 /** Members of the largest cluster beside the founders' count. */
 const extraMembersMax = 1;
+/** A change whose outcome nobody told may still come into force for so long. */
+const unknownForUs = 4_000_000;
 
 export class Admin {
   private readonly dice: Dice;
@@ -82,7 +85,7 @@ export class Admin {
       return;
     }
     if (voters.length < options.members + extraMembersMax) this.addLearner();
-    else if (lost === undefined) {
+    else if (voters.every((id) => this.isSound(id))) {
       const leaver = this.dice.pick(voters);
       if (this.survives(voters, leaver)) this.remove(leaver);
     }
@@ -91,11 +94,12 @@ export class Admin {
   /** True where a quorum of sound voters is left without `leaver`. */
   private survives(voters: readonly MemberId[], leaver: MemberId): boolean {
     const left = voters.filter((id) => id !== leaver);
-    const sound = left.filter((id) => {
-      const place = this.deps.machines.places.get(id);
-      return place !== undefined && place.state !== "lost" && place.machine.disk.damaged === undefined;
-    });
-    return left.length >= 3 && sound.length > left.length / 2;
+    return left.length >= 3 && left.filter((id) => this.isSound(id)).length > left.length / 2;
+  }
+
+  private isSound(id: MemberId): boolean {
+    const place = this.deps.machines.places.get(id);
+    return place !== undefined && place.state !== "lost" && place.machine.disk.damaged === undefined;
   }
 
   private hasCaughtUp(id: MemberId): boolean {
@@ -136,18 +140,26 @@ export class Admin {
 
   private propose(change: Omit<ConfChange, "id">, done: () => void): void {
     const process = this.someProcess();
-    const { coverage, scheduler, trace } = this.deps;
+    const { coverage, scheduler, trace, machines } = this.deps;
     if (process === undefined) return;
     trace.say(`admin asks ${process.name} for change ${change.type} of ${change.nodeId}`);
+    machines.changingUntil(scheduler.nowUs + unknownForUs);
     scheduler.after(100, process, () => {
       const { running } = process;
       if (running === undefined) return;
       running.member
         .changeConfiguration((id) => ({ ...change, id }))
-        .then(done, (error: unknown) => {
-          if (!(error instanceof StoreError)) throw error;
-          coverage.hit("member/change refused");
-        });
+        .then(
+          () => {
+            machines.changingUntil(scheduler.nowUs);
+            done();
+          },
+          (error: unknown) => {
+            if (!(error instanceof StoreError)) throw error;
+            coverage.hit("member/change refused");
+            if (!isUnknown(error)) machines.changingUntil(scheduler.nowUs);
+          },
+        );
     });
   }
 
@@ -161,6 +173,8 @@ export class Admin {
     }
     const changes: ConfChangeSingle[] = [];
     const learner = learners.find((id) => this.hasCaughtUp(id));
+    // With a disk lost, one step at a time.
+    if (!voters.every((id) => this.isSound(id))) return;
     if (learner !== undefined) changes.push({ type: ConfChangeType.AddNode, nodeId: learner });
     const leaver = this.dice.pick(voters);
     if (leaver !== undefined && learners.length === 0 && this.survives(voters, leaver)) {

@@ -116,6 +116,11 @@ export class History {
     return this.configurations.at(-1)?.confState ?? emptyConfState;
   }
 
+  /** The index that made it. */
+  get configurationIndex(): Index {
+    return this.configurations.at(-1)?.index ?? 0;
+  }
+
   /** `member` applied a change of the configuration. */
   configure(member: string, index: Index, confState: ConfState): void {
     const last = this.configurations.at(-1);

@@ -58,6 +58,7 @@ export class Machines {
   readonly places = new Map<MemberId, Place>();
   private readonly dice: Dice;
   private readonly founders: readonly Founder[];
+  private changingUntilUs = 0;
 
   constructor(private readonly deps: MachinesDeps) {
     const { options } = deps;
@@ -146,8 +147,45 @@ export class Machines {
     this.deps.trace.say(`${place.machine.name} is lost`);
   }
 
-  /** The machine leaves for good. */
-  retire(place: Place): void {
+  /** The operator has asked for a change; until then it may still be on its way. */
+  changingUntil(timeUs: number): void {
+    this.changingUntilUs = timeUs;
+  }
+
+  /** True where every member that is not lost is up and acts by the newest configuration, and no change is under way. */
+  isSettled(): boolean {
+    const { votersOutgoing, voters, learners } = this.deps.history.configuration;
+    const { nowUs } = this.deps.scheduler;
+    if (votersOutgoing.length > 0 || nowUs < this.changingUntilUs) return false;
+    if (this.processes().some(({ pausedUntilUs }) => pausedUntilUs > nowUs)) return false;
+    return [...voters, ...learners].every(
+      (id) => this.places.get(id)?.state === "lost" || this.knowsNewest(id),
+    );
+  }
+
+  /** Whether a member acts by the newest configuration also after a restart. */
+  private knowsNewest(id: MemberId): boolean {
+    const store = this.processOf(id)?.running?.keeper.store;
+    return store !== undefined && store.durableApplied.index >= this.deps.history.configurationIndex;
+  }
+
+  /**
+   * A member that was removed may go once a majority of those that stay act without it, also after a restart: until
+   * then their elections may need its vote. Whoever runs a cluster waits for the answer to the removal.
+   */
+  private mayRetire(): boolean {
+    const { voters } = this.deps.history.configuration;
+    return voters.filter((id) => this.knowsNewest(id)).length > voters.length / 2;
+  }
+
+  /** The machine leaves for good, as soon as it may; true when it has left. */
+  retire(place: Place): boolean {
+    if (place.state !== "lost" && !this.mayRetire()) return false;
+    this.retireNow(place);
+    return true;
+  }
+
+  private retireNow(place: Place): void {
     this.crash(place, { power: false, why: "it was removed from the cluster" });
     if (place.state !== "lost") place.state = "removed";
   }
@@ -253,7 +291,10 @@ export class Machines {
     if (!membership.isRemoved(process.machine.id)) return;
     if (running.seen.role === "leader") coverage.hit("leader/removed itself");
     const place = this.places.get(process.machine.id)!;
-    scheduler.after(this.dice.exponential(300_000), undefined, () => this.retire(place));
+    const retire = (): void => {
+      if (!this.retire(place)) scheduler.after(300_000, undefined, retire);
+    };
+    scheduler.after(this.dice.exponential(300_000), undefined, retire);
   }
 }
 

@@ -110,7 +110,11 @@ async function runMany(range: string): Promise<void> {
       `${summary.linearizableReads} linearizable reads, ${summary.failures.length} failed`
     );
   };
+  let failuresSaid = 0;
   const progress = (summary: Summary): void => {
+    for (const { seed, failure } of summary.failures.slice(failuresSaid))
+      console.log(`seed ${seed} fails: ${failure?.text}`);
+    failuresSaid = summary.failures.length;
     if (performance.now() - saidMs < progressIntervalMs) return;
     saidMs = performance.now();
     process.stdout.write(process.stdout.isTTY === true ? `\r${line(summary)}` : `${line(summary)}\n`);

@@ -59,8 +59,8 @@ export class Nemesis {
       if (place.process !== undefined) place.process.pausedUntilUs = 0;
       const { voters, learners, votersOutgoing } = history.configuration;
       const isMember = [...voters, ...learners, ...votersOutgoing].includes(place.machine.id);
-      if (!isMember && place.lives > 0) machines.retire(place);
-      else if (place.state === "down" && isMember) machines.start(place);
+      const leaves = !isMember && place.lives > 0;
+      if (!(leaves && machines.retire(place))) machines.start(place);
     }
   }
 
@@ -188,13 +188,14 @@ export class Nemesis {
 
   /** Damages a disk, as long as so few are lost that the cluster must get over it. */
   damage(place: Place, kind: "flip" | "misdirected"): void {
-    const { voters, votersOutgoing } = this.deps.history.configuration;
-    const all = new Set([...voters, ...votersOutgoing]);
-    const lost = this.places().filter(
-      ({ state, machine }) => all.has(machine.id) && (state === "lost" || machine.disk.damaged !== undefined),
-    );
-    const isSettled = votersOutgoing.length === 0 && all.size >= this.deps.options.members;
-    if (!isSettled || lost.length >= Math.floor((all.size - 1) / 2) || place.state !== "up") return;
+    const { machines, history, options } = this.deps;
+    const { voters } = history.configuration;
+    const isBad = ({ state, machine }: Place): boolean =>
+      state === "lost" || machine.disk.damaged !== undefined;
+    const bad = this.places().filter((other) => voters.includes(other.machine.id) && isBad(other));
+    // A disk that is lost while another change is under way could be one too many for one of the configurations.
+    if (!machines.isSettled() || voters.length < options.members) return;
+    if (bad.length >= Math.floor((voters.length - 1) / 2) || place.state !== "up") return;
     const { machine } = place;
     const atRest = this.dice.chance(0.6);
     if (atRest) this.crash(place, false, "for damage to its disk");
