@@ -7,16 +7,10 @@ import { isLocalType, type MessageType, messageTypes } from "../../src/raft/mess
 
 /** Failpoints that do not lie on a simulated path, with the reason. */
 const elsewhere: ReadonlySet<string> = new Set([
-  // Opening the snapshot and applying it are one step here, which has raftBeforeApplySnap around it.
-  "applyBeforeOpenSnapshot",
-  // Entries are applied in one synchronous step: a crash inside is a crash before or after it.
-  "beforeApplyOneConfChange",
-  // A Ready is not advanced where storage writes are asynchronous.
-  "raftBeforeAdvance",
   // LevelDB is behind the simulated path.
   "defragBeforeCopy",
   "defragBeforeRename",
-  // Watches join with their issue.
+  // Watches join the simulated clients with their own checks.
   "beforeSendWatchResponse",
 ]);
 
@@ -31,6 +25,7 @@ const neverLeader: ReadonlySet<string> = new Set([
   "raftBeforeFollowerSend",
   "raftBeforeApplySnap",
   "raftAfterApplySnap",
+  "applyBeforeOpenSnapshot",
 ]);
 
 /** The branches that matter, by hand: each is counted where the simulator sees it happen. */

@@ -151,7 +151,8 @@ export class Ending {
   }
 
   private describe(): string {
-    return this.deps.machines
+    const { voters, learners, votersOutgoing } = this.deps.history.configuration;
+    const processes = this.deps.machines
       .processes()
       .map(({ name, role, running }) => {
         if (running === undefined) return `${name} is starting`;
@@ -159,6 +160,7 @@ export class Ending {
         return `${name} ${role} term ${term} applied ${running.core.applied} commit ${log.committed} last ${log.lastIndex()}`;
       })
       .join("; ");
+    return `voters ${voters}, outgoing ${votersOutgoing}, learners ${learners}: ${processes}`;
   }
 }
 

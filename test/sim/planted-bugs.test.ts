@@ -7,15 +7,21 @@ import { simulate } from "./simulation.js";
 /** Seeds within which each is found, from 1 on, and where it needs it the faults that bring it out: docs/simulation.md. */
 const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly overrides?: Overrides }>> = {
   "skip-fsync": { seeds: 1 },
-  "reuse-read-context": { seeds: 60, overrides: { faults: new Set(["duplication", "delay", "partition"]) } },
-  "acknowledge-append-early": { seeds: 1 },
+  "reuse-read-context": {
+    seeds: 30,
+    overrides: { members: 3, thinkMs: 40, faults: new Set(["duplication", "delay", "partition"]) },
+  },
+  "acknowledge-append-early": { seeds: 3 },
   "ask-for-votes-early": { seeds: 1 },
   "forget-vote": { seeds: 5 },
   "commit-older-term": { seeds: 10 },
-  "revision-goes-down": { seeds: 40 },
+  "revision-goes-down": {
+    seeds: 40,
+    overrides: { members: 3, keys: 3, faultEveryMs: 400, faults: new Set(["compaction", "kill"]) },
+  },
   "apply-twice": { seeds: 5 },
   "snapshot-ahead-of-data": { seeds: 20 },
-  "apply-before-committed-elsewhere": { seeds: 1 },
+  "apply-before-committed-elsewhere": { seeds: 3 },
   "serve-unconfirmed-read": { seeds: 30 },
 };
 

@@ -9,7 +9,12 @@ import { failpoints } from "../../base/failpoint.js";
 import { decodeChangeContext } from "../../membership/member-record.js";
 import type { Membership } from "../../membership/membership.js";
 import { decodeConfChange, decodeConfChangeV2 } from "../../raft/codec.js";
-import { type ConfChange, ConfChangeType, type ConfChangeV2 } from "../../raft/conf-change.js";
+import {
+  type ConfChange,
+  type ConfChangeSingle,
+  ConfChangeType,
+  type ConfChangeV2,
+} from "../../raft/conf-change.js";
 import type { RaftNode } from "../../raft/node.js";
 import { type Entry, EntryType } from "../../raft/types.js";
 import type { ReplicatedState } from "./replicated-state.js";
@@ -27,7 +32,8 @@ export function applyConfChangeEntry(
   failpoints.beforeApplyOneConfChange?.();
   if (entry.type === EntryType.ConfChangeV2) {
     // Changes of several members carry no description of them here: raft's configuration alone moves.
-    return accept(decodeConfChangeV2(entry.data), { id: 0n, index: entry.index }, raft, state);
+    const change = withoutRemoved(decodeConfChangeV2(entry.data), state.membership);
+    return accept(change, { id: 0n, index: entry.index }, raft, state);
   }
   const change = decodeConfChange(entry.data);
   try {
@@ -38,6 +44,15 @@ export function applyConfChangeEntry(
     return { id: change.id, outcome: error };
   }
   return accept(change, { id: change.id, index: entry.index }, raft, state);
+}
+
+/** Who was removed must not come back under the same id: its disk may hold votes of before (etcd-io/etcd #12227). */
+function withoutRemoved(change: ConfChangeV2, membership: Membership): ConfChangeV2 {
+  const comesBack = ({ type, nodeId }: ConfChangeSingle): boolean =>
+    type !== ConfChangeType.RemoveNode && membership.isRemoved(nodeId);
+  if (!change.changes.some(comesBack)) return change;
+  const changes = change.changes.map((single) => (comesBack(single) ? { ...single, nodeId: 0n } : single));
+  return { ...change, changes };
 }
 
 function accept(
