@@ -1,10 +1,9 @@
 /**
  * The crash test: writers go on while the leader is killed, and in every second round all members at once.
  */
-import { connect } from "../src/client/index.js";
 import type { ServerBinary } from "../test/support/server-binary.js";
-import { verifyAcknowledged, verifyHashes, verifyRevision } from "./verify.js";
-import { Victims } from "./victims.js";
+import { verifyAcknowledged, verifyCluster } from "./verify.js";
+import { loopback, Victims } from "./victims.js";
 import { Writers } from "./writers.js";
 
 export interface CrashOptions {
@@ -28,16 +27,18 @@ export interface CrashReport {
   readonly recoveriesMs: readonly number[];
 }
 
-const hashTimeoutMs = 20_000;
-
 /** Throws on the first promise that is broken. */
 export async function runCrash(binary: ServerBinary, options: CrashOptions): Promise<CrashReport> {
   const { electionTimeoutMs, snapshotCount } = options;
-  const victims = await Victims.start(binary, 3, [
-    ...["--election-timeout", String(electionTimeoutMs)],
-    ...["--heartbeat-interval", String(electionTimeoutMs / 10)],
-    ...["--snapshot-count", String(snapshotCount)],
-  ]);
+  const victims = await Victims.start(binary, {
+    count: 3,
+    extraArgs: [
+      ...["--election-timeout", String(electionTimeoutMs)],
+      ...["--heartbeat-interval", String(electionTimeoutMs / 10)],
+      ...["--snapshot-count", String(snapshotCount)],
+    ],
+    ground: loopback,
+  });
   const writers = new Writers(victims.endpoints, { count: options.writers, valueBytes: options.valueBytes });
   const recoveriesMs: number[] = [];
   let revision = 0;
@@ -49,13 +50,13 @@ export async function runCrash(binary: ServerBinary, options: CrashOptions): Pro
       await writers.acknowledge(options.putsBetween);
       await killEveryone(victims);
       await writers.acknowledge(1);
-      revision = await verifyRound(victims, writers, revision);
+      revision = await verifyCluster(victims, writers, revision);
       options.log(
         `round ${round}: writes back after ${recoveryMs.toFixed(0)} ms, ${writers.acknowledged.length} puts, revision ${revision}`,
       );
     }
     await writers.stop();
-    await using client = connect({ endpoints: victims.endpoints, timeouts: { callMs: 30_000 } });
+    await using client = victims.connect();
     await verifyAcknowledged(client, writers.acknowledged);
     const errors = victims.errorLines();
     if (errors.length > 0) throw new Error(`a member complains: ${errors[0]}`);
@@ -68,7 +69,7 @@ export async function runCrash(binary: ServerBinary, options: CrashOptions): Pro
 
 /** Ms from the death of the leader to the next acknowledged put. Leaves the cluster whole. */
 async function killLeader(victims: Victims, writers: Writers, options: CrashOptions): Promise<number> {
-  const leader = await findLeader(victims);
+  const leader = await victims.leader();
   await victims.kill(leader);
   const killedMs = performance.now();
   await writers.acknowledge(1);
@@ -86,23 +87,4 @@ async function killEveryone(victims: Victims): Promise<void> {
   await victims.killAll();
   for (let at = 0; at < victims.count; at++) victims.restart(at);
   await victims.allHealthy();
-}
-
-async function verifyRound(victims: Victims, writers: Writers, floor: number): Promise<number> {
-  await using client = connect({ endpoints: victims.endpoints, timeouts: { callMs: 30_000 } });
-  const known = writers.acknowledged.slice();
-  const newest = known.reduce((highest, put) => Math.max(highest, put.revision), floor);
-  const revision = await verifyRevision(client, newest);
-  await verifyAcknowledged(client, known);
-  await verifyHashes(client, victims.endpoints, { revision, timeoutMs: hashTimeoutMs });
-  return revision;
-}
-
-async function findLeader(victims: Victims): Promise<number> {
-  await using client = connect({ endpoints: victims.endpoints });
-  for (let at = 0; at < victims.count; at++) {
-    const status = await client.maintenance.status({ endpoint: victims.endpoint(at) });
-    if (status.leader !== 0n && status.leader === status.header!.memberId) return at;
-  }
-  throw new Error("no member says that it leads");
 }

@@ -1,9 +1,22 @@
 /** What must hold after any fault: acknowledged writes stand, revisions do not go back, the members agree. */
 import { setTimeout as delay } from "node:timers/promises";
 import { GrpcCode, isClientError, type QuorateClient } from "../src/client/index.js";
-import type { Acknowledged } from "./writers.js";
+import type { Victims } from "./victims.js";
+import type { Acknowledged, Writers } from "./writers.js";
 
 const pollMs = 50;
+const hashTimeoutMs = 20_000;
+
+/** All that a fault must leave as it was; gives the revision, which must not be below `floor`. All members must be up. */
+export async function verifyCluster(victims: Victims, writers: Writers, floor: number): Promise<number> {
+  await using client = victims.connect();
+  const known = writers.acknowledged.slice();
+  const newest = known.reduce((highest, put) => Math.max(highest, put.revision), floor);
+  const revision = await verifyRevision(client, newest);
+  await verifyAcknowledged(client, known);
+  await verifyHashes(client, victims.endpoints, { revision, timeoutMs: hashTimeoutMs });
+  return revision;
+}
 
 /** Throws with the first key that is lost or altered. */
 export async function verifyAcknowledged(

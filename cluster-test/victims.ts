@@ -1,27 +1,92 @@
-/** A cluster of real processes whose members can be killed and started again, one by one. */
+/** A cluster of real processes whose members can be killed, paused, cut off and started again, one by one. */
+import { setTimeout as delay } from "node:timers/promises";
+import { connect, type QuorateClient } from "../src/client/index.js";
+import { type ProcessExit, TestProcess } from "../test/support/child-process.js";
 import {
   type ClusterPlan,
   clientEndpoint,
+  type MemberPlan,
+  memberArgs,
   planCluster,
-  type RunningMember,
-  startMember,
+  RunningMember,
 } from "../test/support/cluster.js";
 import type { ServerBinary } from "../test/support/server-binary.js";
+import { logMessage } from "../test/support/server-log.js";
+
+/** Where the members run and how they are reached; loopback unless a scenario builds its own network. */
+export interface Ground {
+  endpoint(member: MemberPlan): string;
+  /** The command line that runs a member in its place. */
+  command(member: MemberPlan, path: string, args: readonly string[]): readonly string[];
+  remove(): Promise<void>;
+}
+
+export interface VictimOptions {
+  readonly count: number;
+  readonly extraArgs: readonly string[];
+  readonly ground: (plan: ClusterPlan) => Promise<Ground>;
+}
+
+export async function loopback(): Promise<Ground> {
+  return { endpoint: clientEndpoint, command: (_, path, args) => [path, ...args], remove: async () => {} };
+}
+
+class PlacedMember extends RunningMember {
+  constructor(
+    plan: MemberPlan,
+    process: TestProcess,
+    private readonly address: string,
+  ) {
+    super(plan, process);
+  }
+
+  override get endpoint(): string {
+    return this.address;
+  }
+
+  override url(path: string): string {
+    return `http://${this.address}${path}`;
+  }
+}
+
+const leaderPollMs = 50;
+const leaderTimeoutMs = 30_000;
+const complaint = /"level":"(error|dpanic|panic|fatal)"/;
 
 export class Victims {
   private readonly running: RunningMember[];
+  /** Complaints of processes that are gone. */
+  private readonly complaints: string[] = [];
 
   private constructor(
     private readonly binary: ServerBinary,
     private readonly plan: ClusterPlan,
+    private readonly ground: Ground,
     private readonly extraArgs: readonly string[],
+    firstEnv: Readonly<Record<string, string>>,
   ) {
-    this.running = plan.members.map((_, at) => this.spawn(at));
+    this.running = plan.members.map((_, at) => this.spawn(at, firstEnv));
   }
 
-  static async start(binary: ServerBinary, count: number, extraArgs: readonly string[]): Promise<Victims> {
-    const victims = new Victims(binary, await planCluster(count), extraArgs);
-    await victims.allHealthy();
+  /** Begins to start all members; `env` is for this first start only. */
+  static async launch(
+    binary: ServerBinary,
+    options: VictimOptions,
+    env: Readonly<Record<string, string>>,
+  ): Promise<Victims> {
+    const plan = await planCluster(options.count);
+    return new Victims(binary, plan, await options.ground(plan), options.extraArgs, env);
+  }
+
+  /** Starts all members and waits until each answers linearizable reads. */
+  static async start(binary: ServerBinary, options: VictimOptions): Promise<Victims> {
+    const victims = await Victims.launch(binary, options, {});
+    try {
+      await victims.allHealthy();
+    } catch (error) {
+      await victims.destroy();
+      throw error;
+    }
     return victims;
   }
 
@@ -30,11 +95,24 @@ export class Victims {
   }
 
   get endpoints(): readonly string[] {
-    return this.plan.members.map(clientEndpoint);
+    return this.plan.members.map((member) => this.ground.endpoint(member));
   }
 
   endpoint(at: number): string {
     return this.endpoints[at]!;
+  }
+
+  member(at: number): MemberPlan {
+    return this.plan.members[at]!;
+  }
+
+  /** The process that is, or last was, member `at`. */
+  process(at: number): TestProcess {
+    return this.running[at]!.process;
+  }
+
+  others(at: number): readonly number[] {
+    return this.running.map((_, other) => other).filter((other) => other !== at);
   }
 
   /** SIGKILL: no chance to write anything. Resolves when the process is gone. */
@@ -51,8 +129,23 @@ export class Victims {
     this.running[at]!.process.signal(name);
   }
 
-  restart(at: number): void {
-    this.running[at] = this.spawn(at);
+  /** SIGTERM, and the end of the process. */
+  stop(at: number): Promise<ProcessExit> {
+    return this.running[at]!.stop();
+  }
+
+  /** Resolves when the process ended by itself. Rejects, with what it logged, when it lives on. */
+  async died(at: number, timeoutMs: number): Promise<ProcessExit> {
+    const victim = this.process(at);
+    const survived = delay(timeoutMs, undefined, { ref: false }).then(() => {
+      throw new Error(`${this.member(at).name} lives on after ${timeoutMs} ms:\n${victim.stderr.tail(20)}`);
+    });
+    return Promise.race([victim.exited, survived]);
+  }
+
+  restart(at: number, env: Readonly<Record<string, string>> = {}): void {
+    this.complaints.push(...complaintsOf(this.running[at]!));
+    this.running[at] = this.spawn(at, env);
   }
 
   async healthy(at: number): Promise<void> {
@@ -63,22 +156,83 @@ export class Victims {
     await Promise.all(this.running.map((member) => member.healthy()));
   }
 
+  /** Resolves when the process that is member `at` now logs `message`, or has done so. */
+  async logged(at: number, message: string): Promise<void> {
+    await this.process(at).stderr.waitFor(`"${message}"`, (line) => logMessage(line) === message);
+  }
+
+  hasLogged(at: number, message: string): boolean {
+    return this.process(at).stderr.lines.some((line) => logMessage(line) === message);
+  }
+
+  connect(): QuorateClient {
+    return connect({ endpoints: this.endpoints, timeouts: { callMs: 30_000 } });
+  }
+
+  /** A client of member `at` alone. */
+  connectTo(at: number): QuorateClient {
+    return connect({ endpoints: [this.endpoint(at)] });
+  }
+
+  /** The member that says that it leads, asking `among` only; waits for one. */
+  async leader(among: readonly number[] = this.running.map((_, at) => at)): Promise<number> {
+    const deadline = Date.now() + leaderTimeoutMs;
+    while (Date.now() < deadline) {
+      const leads = await Promise.all(among.map((at) => this.leads(at)));
+      const found = leads.indexOf(true);
+      if (found >= 0) return among[found]!;
+      await delay(leaderPollMs);
+    }
+    throw new Error("no member says that it leads");
+  }
+
+  /** Hands leadership to member `at`. */
+  async makeLeader(at: number): Promise<void> {
+    const leader = await this.leader();
+    if (leader === at) return;
+    await using client = this.connectTo(leader);
+    await using other = this.connectTo(at);
+    const { header } = await other.maintenance.status();
+    await client.maintenance.moveLeader(header!.memberId);
+  }
+
+  /** Whether member `at` says that it leads; false where it says nothing. */
+  async leads(at: number): Promise<boolean> {
+    await using client = this.connectTo(at);
+    try {
+      const { leader, header } = await client.maintenance.status({ timeoutMs: 1_000 });
+      return leader !== 0n && leader === header!.memberId;
+    } catch {
+      return false;
+    }
+  }
+
   /** Lines that no member should have written. */
   errorLines(): readonly string[] {
-    return this.running.flatMap((member) =>
-      member.process.stderr.lines.filter((line) => /"level":"(error|dpanic|panic|fatal)"/.test(line)),
-    );
+    return [...this.complaints, ...this.running.flatMap(complaintsOf)];
+  }
+
+  /** Forgets the complaints that a scenario has caused on purpose. */
+  forgiveErrors(at: number): void {
+    this.process(at).stderr.lines.length = 0;
   }
 
   async destroy(): Promise<void> {
     await this.killAll();
+    await this.ground.remove();
     await this.plan.directory.remove();
   }
 
-  private spawn(at: number): RunningMember {
-    return startMember(this.binary, this.plan.members[at]!, {
-      members: this.plan.members,
-      extraArgs: this.extraArgs,
-    });
+  private spawn(at: number, env: Readonly<Record<string, string>>): RunningMember {
+    const { members } = this.plan;
+    const member = members[at]!;
+    const args = [...memberArgs(this.binary, member, members), ...this.extraArgs];
+    const [command, ...rest] = this.ground.command(member, this.binary.path, args);
+    const started = new TestProcess(command!, rest, { env, cwd: undefined, input: undefined });
+    return new PlacedMember(member, started, this.ground.endpoint(member));
   }
+}
+
+function complaintsOf(member: RunningMember): readonly string[] {
+  return member.process.stderr.lines.filter((line) => complaint.test(line));
 }

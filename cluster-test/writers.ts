@@ -19,6 +19,8 @@ export class Writers {
   private readonly clients: readonly QuorateClient[];
   private readonly loops: readonly Promise<void>[];
   private stopped = false;
+  /** While set, no new put begins. */
+  private gate: { readonly open: Promise<void>; readonly release: () => void } | undefined;
   private waiters: { readonly count: number; readonly resolve: () => void }[] = [];
   private readonly valueBytes: number;
 
@@ -40,14 +42,31 @@ export class Writers {
     return new Promise((resolve) => this.waiters.push({ count, resolve }));
   }
 
+  /** No new put until `resume`; those on their way go on. */
+  pause(): void {
+    if (this.gate !== undefined || this.stopped) return;
+    let release = (): void => {};
+    const open = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    this.gate = { open, release };
+  }
+
+  resume(): void {
+    this.gate?.release();
+    this.gate = undefined;
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
+    this.resume();
     await Promise.all(this.loops);
     await Promise.all(this.clients.map((client) => client.close()));
   }
 
   private async write(client: QuorateClient, writer: number): Promise<void> {
     for (let count = 0; !this.stopped; count++) {
+      if (this.gate !== undefined) await this.gate.open;
       const key = `writer/${writer}/${String(count).padStart(8, "0")}`;
       const value = `${key}:`.padEnd(this.valueBytes, "x");
       try {

@@ -1,4 +1,5 @@
 /** One raw Watch stream and a few KV calls, by grpc-js and the generated codecs: nothing between test and wire. */
+import { readFileSync } from "node:fs";
 import * as grpc from "@grpc/grpc-js";
 import type { RecordedAnswer, RecordedPair } from "../../cluster-test/watch-checker.js";
 import {
@@ -17,6 +18,7 @@ import {
   WatchResponse,
 } from "../../src/gen/etcdserver.js";
 import { Event_EventType, type KeyValue } from "../../src/gen/kv.js";
+import type { TlsFiles } from "../support/certificates.js";
 
 const answerTimeoutMs = 15_000;
 
@@ -29,8 +31,20 @@ interface Codec<Message> {
 export class RawClient {
   private readonly client: grpc.Client;
 
-  constructor(readonly endpoint: string) {
-    this.client = new grpc.Client(endpoint, grpc.credentials.createInsecure(), {
+  /** `tls`: the certificates of a target that asks for them. */
+  constructor(
+    readonly endpoint: string,
+    readonly tls?: TlsFiles | undefined,
+  ) {
+    const credentials =
+      tls === undefined
+        ? grpc.credentials.createInsecure()
+        : grpc.credentials.createSsl(
+            readFileSync(tls.ca),
+            readFileSync(tls.client.key),
+            readFileSync(tls.client.cert),
+          );
+    this.client = new grpc.Client(endpoint, credentials, {
       "grpc.max_receive_message_length": -1,
       "grpc.max_send_message_length": -1,
       "grpc.use_local_subchannel_pool": 1,

@@ -413,7 +413,7 @@ const cases: Readonly<Record<string, Case>> = {
     slow.create("slow/", { rangeEnd: "slow0" });
     await created(slow);
     slow.stopReading();
-    const quickClient = new RawClient(watcher.endpoint);
+    const quickClient = new RawClient(watcher.endpoint, watcher.tls);
     const quick = quickClient.watch();
     quick.create("slow/", { rangeEnd: "slow0" });
     await created(quick);
@@ -449,8 +449,8 @@ describeTargets(Object.keys(cases), (cluster: TargetCluster) => {
   let writer: RawClient;
   let watcher: RawClient;
   beforeAll(() => {
-    writer = new RawClient(cluster.endpoints[0]!);
-    watcher = new RawClient(cluster.endpoints.at(-1)!);
+    writer = new RawClient(cluster.endpoints[0]!, cluster.cluster.tls);
+    watcher = new RawClient(cluster.endpoints.at(-1)!, cluster.cluster.tls);
   });
   afterAll(() => {
     writer.close();
