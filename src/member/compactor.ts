@@ -1,6 +1,8 @@
 /**
  * Frees what a compaction left behind: first in the index in memory, then on disk, in slices with everything
  * else in between. A crash in the middle costs nothing: what was decided is stored, and the work is done again.
+ * A compaction that is decided while an older one is carried out waits for its turn: it is not durable yet, and what
+ * it would drop must be there if the process ends before it is.
  */
 import type { Revision } from "../base/brand.js";
 import { isStoreError } from "../base/errors.js";
@@ -66,10 +68,10 @@ export class Compactor {
     // The decision must be durable before the first block goes, or a crash would show keys without their past.
     await keeper.flushTo(this.deps.appliedIndex());
     failpoints.compactAfterCommitScheduledCompact?.();
-    while (!this.stopped && state.deps.mvcc.pruneSlice()) await nextTurn();
+    while (!this.stopped && state.deps.mvcc.pruneSlice(revision)) await nextTurn();
     const { store } = keeper;
     if (this.stopped || state !== this.deps.state()) return;
-    await store.compact(revision, (record) => state.deps.mvcc.isAlive(record));
+    await store.compact(revision, (record) => state.deps.mvcc.isAlive(record, revision));
     if (this.stopped || state !== this.deps.state()) return;
     failpoints.compactBeforeSetFinishedCompact?.();
     store.setState(finishedCompactionKey, encodeNumber(revision));

@@ -27,7 +27,7 @@ export interface HashResult {
 export interface HashSource {
   readonly index: KeyIndex;
   readonly compactedRevision: Revision;
-  isAlive(record: RevisionRecord): boolean;
+  isAlive(record: RevisionRecord, upTo: Revision): boolean;
 }
 
 const underscore = 0x5f;
@@ -70,7 +70,7 @@ export class HashKv {
   private counts(record: RevisionRecord): boolean {
     if (record.main > this.compactRevision) return true;
     if (record.tombstone && record.main === this.compactRevision) return false;
-    if (this.isEmpty) return this.source.isAlive(record);
+    if (this.isEmpty) return this.source.isAlive(record, this.compactRevision);
     const seen = this.source.index.get(storedKey(record.keyValue), this.hashRevision);
     return seen !== undefined && seen.main === record.main && seen.sub === record.sub;
   }

@@ -50,7 +50,8 @@ export class MvccStore {
   private readonly head = new KeyValueHead();
   private currentRevision: Revision = 1;
   private compacted: Revision = -1;
-  /** Where the pruning of the index goes on; undefined: nothing to prune. */
+  /** The compaction that the index is pruned for, and where that goes on; undefined: it is done. */
+  private prunedRevision: Revision = -1;
   private pruneFrom: string | undefined;
   /** Main of the last restored record: the revision never falls below it. */
   private restoredMain: Revision = 0;
@@ -134,25 +135,35 @@ export class MvccStore {
     if (revision <= this.compacted) throw storeError("Compacted");
     if (revision > this.currentRevision) throw storeError("FutureRev");
     this.compacted = revision;
-    this.pruneFrom = "";
   }
 
-  /** Prunes about limits.sliceKeysMax keys of the index; true while there is more to do. */
-  pruneSlice(): boolean {
+  /**
+   * Prunes about limits.sliceKeysMax keys of the index for the compaction at `upTo`; true while there is more to
+   * do. `upTo` is a compaction that is durable, and it only rises: a newer one may be decided meanwhile, but if
+   * the process ends before that is durable, the store must still have all that the older one leaves.
+   */
+  pruneSlice(upTo: Revision): boolean {
+    assert(upTo >= this.prunedRevision && upTo <= this.compacted, "compactions are carried out in order");
+    if (upTo > this.prunedRevision) {
+      this.prunedRevision = upTo;
+      this.pruneFrom = "";
+    }
     if (this.pruneFrom === undefined) return false;
-    this.pruneFrom = this.index.prune(this.pruneFrom, this.compacted, limits.sliceKeysMax);
+    this.pruneFrom = this.index.prune(this.pruneFrom, upTo, limits.sliceKeysMax);
     return this.pruneFrom !== undefined;
   }
 
   /**
-   * Whether a stored revision must stay: it is above the compacted revision, or what a read at it sees. A
+   * Whether the compaction at `upTo` must leave a stored revision: it is above it, or what a read at it sees. A
    * tombstone stays only at the compacted revision itself (as in etcd since 3.5.16), so that the watchers who
-   * begin there learn of it. The answer does not depend on how far the index is pruned.
+   * begin there learn of it. The answer does not depend on how far the index is pruned for `upTo`, or whether a
+   * newer compaction was decided.
    */
-  isAlive(record: RevisionRecord): boolean {
-    if (record.main > this.compacted) return true;
-    if (record.tombstone && record.main < this.compacted) return false;
-    const newest = this.index.newestUpTo(storedKey(record.keyValue), this.compacted);
+  isAlive(record: RevisionRecord, upTo: Revision): boolean {
+    assert(upTo >= this.prunedRevision, "the index still knows what a read at this revision sees");
+    if (record.main > upTo) return true;
+    if (record.tombstone && record.main < upTo) return false;
+    const newest = this.index.newestUpTo(storedKey(record.keyValue), upTo);
     return newest !== undefined && newest.main === record.main && newest.sub === record.sub;
   }
 
@@ -180,7 +191,6 @@ export class MvccStore {
     assert(revision >= compactedRevision && revision >= 1, "a store is not behind its own compaction");
     this.currentRevision = revision;
     this.compacted = compactedRevision;
-    this.pruneFrom = compactedRevision >= 0 ? "" : undefined;
     this.index.finishRestore(revision);
     this.leased.finishRestore();
   }

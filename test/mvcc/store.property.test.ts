@@ -143,10 +143,10 @@ class Pairing {
         break;
       }
       case "prune":
-        store.pruneSlice();
+        store.pruneSlice(store.compactedRevision);
         break;
       case "compactLog":
-        log.compact((record) => store.isAlive(record));
+        log.compact((record) => store.isAlive(record, store.compactedRevision));
         return;
       case "restart":
         this.restart();
@@ -216,11 +216,11 @@ test("pruning the index and the log in any order changes nothing that can be rea
       const pairing = new Pairing(50);
       for (const taken of steps) pairing.run(taken);
       const { store, log } = pairing.bench;
-      if (logFirst) log.compact((record) => store.isAlive(record));
-      while (store.pruneSlice());
-      const alive = log.records.filter((record) => store.isAlive(record));
+      if (logFirst) log.compact((record) => store.isAlive(record, store.compactedRevision));
+      while (store.pruneSlice(store.compactedRevision));
+      const alive = log.records.filter((record) => store.isAlive(record, store.compactedRevision));
       if (logFirst) expect(alive).toEqual(log.records);
-      log.compact((record) => store.isAlive(record));
+      log.compact((record) => store.isAlive(record, store.compactedRevision));
       pairing.check();
       pairing.run({ kind: "restart" });
       pairing.check();

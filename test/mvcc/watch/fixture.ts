@@ -192,7 +192,7 @@ export class WatchBench implements ChangeSink {
 
   compact(revision: Revision): void {
     this.store.compact(revision);
-    this.log.compact((record) => this.store.isAlive(record));
+    this.log.compact((record) => this.store.isAlive(record, this.store.compactedRevision));
   }
 
   client(): FakeClient {
