@@ -94,7 +94,7 @@ function everyday(): Figure[] {
   const start = performance.now();
   let slices = 1;
   let slowest = 0;
-  for (let from = start; store.pruneSlice(); slices++) {
+  for (let from = start; store.pruneSlice(store.revision); slices++) {
     const now = performance.now();
     slowest = Math.max(slowest, now - from);
     from = now;

@@ -121,8 +121,7 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
     core: (core) => {
       const { mvcc } = core.state.deps;
       const isAlive = mvcc.isAlive.bind(mvcc);
-      mvcc.isAlive = (record) =>
-        isAlive(record) && !(record.tombstone && record.main <= mvcc.compactedRevision);
+      mvcc.isAlive = (record, upTo) => isAlive(record, upTo) && !(record.tombstone && record.main <= upTo);
     },
     openedStore: (store) => {
       const getState = store.getState.bind(store);
