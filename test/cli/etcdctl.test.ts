@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connect } from "../../src/client/index.js";
 import {
   etcdctlEnvironment,
+  etcdctlProgram,
   etcdctlVersion,
   etcdVersion,
   isAtLeast,
@@ -20,11 +21,11 @@ import { type Outcome, run } from "./fake-host.js";
 // Formats differ between releases; ours are those of 3.7.
 const comparable = isAtLeast(etcdctlVersion, 3, 7) && isAtLeast(etcdVersion, 3, 7);
 const found = `${etcdVersion ?? "no etcd"} and ${etcdctlVersion ?? "no etcdctl"}`;
-const reason = comparable ? "" : ` (skipped: needs etcd and etcdctl 3.7 on PATH, there are ${found})`;
+const reason = comparable ? "" : ` (skipped: needs etcd and etcdctl 3.7, here are ${found})`;
 
 function etcdctl(argv: readonly string[], stdin: string | undefined): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn("etcdctl", argv, { stdio: "pipe", env: etcdctlEnvironment });
+    const child = spawn(etcdctlProgram, argv, { stdio: "pipe", env: etcdctlEnvironment });
     const out: Buffer[] = [];
     let error = "";
     child.stdout.on("data", (bytes: Buffer) => out.push(bytes));
@@ -39,7 +40,7 @@ function etcdctl(argv: readonly string[], stdin: string | undefined): Promise<Ou
 
 /** Interrupts the command when it has printed something. */
 async function interruptedEtcdctl(argv: readonly string[]): Promise<Outcome> {
-  const child = spawn("etcdctl", argv, { stdio: ["ignore", "pipe", "pipe"], env: etcdctlEnvironment });
+  const child = spawn(etcdctlProgram, argv, { stdio: ["ignore", "pipe", "pipe"], env: etcdctlEnvironment });
   let out = "";
   child.stdout.on("data", (bytes: Buffer) => {
     out += bytes.toString("latin1");
@@ -279,7 +280,7 @@ describe.skipIf(!comparable)(`beside etcdctl${reason}`, () => {
     const line = ["elect", "e", "me", `--endpoints=${etcd.endpoint}`];
     const theirs = withoutIds(await interruptedEtcdctl(line));
     expect(withoutIds(await interruptedRun(line))).toEqual(theirs);
-    const leader = spawn("etcdctl", line, { env: etcdctlEnvironment });
+    const leader = spawn(etcdctlProgram, line, { env: etcdctlEnvironment });
     try {
       await once(leader.stdout, "data");
       const listen = ["elect", "e", "-l", "-w", "json", `--endpoints=${etcd.endpoint}`];
@@ -307,7 +308,7 @@ describe.skipIf(!comparable)(`beside etcdctl${reason}`, () => {
   });
 });
 
-const anyReason = etcdVersion === undefined ? " (skipped: no etcd on PATH)" : "";
+const anyReason = etcdVersion === undefined ? " (skipped: no etcd here)" : "";
 
 describe.skipIf(etcdVersion === undefined)(`against any real etcd${anyReason}`, () => {
   let etcd: RealEtcd;

@@ -4,7 +4,7 @@ import { startProxy } from "./breaking-proxy.js";
 import { etcdVersion, type RealEtcd, startEtcd } from "./real-etcd.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-const reason = etcdVersion === undefined ? " (skipped: no etcd on PATH)" : "";
+const reason = etcdVersion === undefined ? " (skipped: no etcd here)" : "";
 
 describe.skipIf(etcdVersion === undefined)(`watches and leases against a real etcd${reason}`, () => {
   let etcd: RealEtcd;

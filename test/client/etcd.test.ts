@@ -4,7 +4,7 @@ import { compare, connect, del, GrpcCode, get, put, type QuorateClient } from ".
 import { etcdVersion, isAtLeast, type RealEtcd, startEtcd } from "./real-etcd.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-const reason = etcdVersion === undefined ? " (skipped: no etcd on PATH)" : "";
+const reason = etcdVersion === undefined ? " (skipped: no etcd here)" : "";
 
 describe.skipIf(etcdVersion === undefined)(`against a real etcd${reason}`, () => {
   let etcd: RealEtcd;

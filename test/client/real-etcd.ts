@@ -1,9 +1,14 @@
-/** A one-member etcd from PATH for tests that want the real thing; such tests are skipped where there is none. */
+/**
+ * A one-member etcd for tests that want the real thing: the release that `test/tools/etcd` pins where there is Go to
+ * build it, else the one in PATH. Such tests are skipped where there is neither.
+ */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findProgram } from "../support/server-binary.js";
+import { goTool } from "../tools/go-tools.js";
 
 function versionOf(program: string, argument: string, pattern: RegExp): string | undefined {
   try {
@@ -19,9 +24,13 @@ function versionOf(program: string, argument: string, pattern: RegExp): string |
   }
 }
 
-/** "3.7.1", or undefined where PATH has no etcd. */
-export const etcdVersion = versionOf("etcd", "--version", /etcd Version: (\S+)/);
-export const etcdctlVersion = versionOf("etcdctl", "version", /etcdctl version: (\S+)/);
+const hasGo = findProgram("go") !== undefined;
+const etcdProgram = hasGo ? await goTool("etcd") : "etcd";
+export const etcdctlProgram = hasGo ? await goTool("etcdctl") : "etcdctl";
+
+/** "3.7.1", or undefined where there is no etcd. */
+export const etcdVersion = versionOf(etcdProgram, "--version", /etcd Version: (\S+)/);
+export const etcdctlVersion = versionOf(etcdctlProgram, "version", /etcdctl version: (\S+)/);
 
 /** True where `version` is `major.minor` or later. */
 export function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
@@ -56,7 +65,7 @@ export async function startEtcd(flags: readonly string[] = []): Promise<RealEtcd
   const clientUrl = `http://${endpoint}`;
   const peerUrl = `http://127.0.0.1:${await freePort()}`;
   const child = spawn(
-    "etcd",
+    etcdProgram,
     [
       `--data-dir=${directory}`,
       `--listen-client-urls=${clientUrl}`,

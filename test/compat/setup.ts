@@ -6,6 +6,7 @@ import { goTestBinary, pythonInterpreter } from "./prepare.js";
 const steps = [
   { program: "go", prepare: goTestBinary },
   { program: "go", prepare: () => goTool("grpcurl") },
+  { program: "go", prepare: () => goTool("etcd") },
   { program: "python3", prepare: pythonInterpreter },
 ];
 for (const { program, prepare } of steps) {

@@ -7,6 +7,7 @@ import { Election, type Leader, Mutex, openSession, type Session } from "../../s
 import { startProxy } from "../client/breaking-proxy.js";
 import {
   etcdctlEnvironment,
+  etcdctlProgram,
   etcdctlVersion,
   etcdVersion,
   type RealEtcd,
@@ -14,9 +15,9 @@ import {
 } from "../client/real-etcd.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-const reason = etcdVersion === undefined ? " (skipped: no etcd on PATH)" : "";
+const reason = etcdVersion === undefined ? " (skipped: no etcd here)" : "";
 const noEtcdctl = etcdctlVersion === undefined;
-const interop = noEtcdctl ? " (skipped: no etcdctl on PATH)" : "";
+const interop = noEtcdctl ? " (skipped: no etcdctl here)" : "";
 
 describe.skipIf(etcdVersion === undefined)(`recipes${reason}`, () => {
   let etcd: RealEtcd;
@@ -175,7 +176,7 @@ describe.skipIf(etcdVersion === undefined)(`recipes${reason}`, () => {
     test.skipIf(noEtcdctl)(`excludes Go's, both ways${interop}`, async () => {
       await using session = await openSession(client);
       const held = await new Mutex(session, name).lock();
-      const theirs = spawn("etcdctl", [`--endpoints=${etcd.endpoint}`, "lock", name], {
+      const theirs = spawn(etcdctlProgram, [`--endpoints=${etcd.endpoint}`, "lock", name], {
         env: etcdctlEnvironment,
       });
       const printed = once(theirs.stdout, "data");
@@ -256,7 +257,7 @@ describe.skipIf(etcdVersion === undefined)(`recipes${reason}`, () => {
       await using session = await openSession(client);
       const election = new Election(client, name);
       const led = await election.campaign(session, "ours");
-      const theirs = spawn("etcdctl", [`--endpoints=${etcd.endpoint}`, "elect", name, "theirs"], {
+      const theirs = spawn(etcdctlProgram, [`--endpoints=${etcd.endpoint}`, "elect", name, "theirs"], {
         env: etcdctlEnvironment,
       });
       const printed = once(theirs.stdout, "data");
