@@ -67,6 +67,10 @@ export const limits = {
   peerQueueBytesMax: 64 * mib,
   /** Largest frame on a peer link: a batch of messages of one turn, or one entry of the largest request. */
   peerFrameBytesMax: 512 * mib,
+  /** Peers that are answered before the list of members tells of them: they are added one by one, so more are not real. */
+  peerVisitorsMax: 16,
+  /** Characters of the peer URLs that a peer names of itself: a dozen long ones. */
+  peerUrlsCharactersMax: 2_048,
   /** First pause before a peer is dialed again, ms; doubled at each failure. */
   peerRetryMsMin: 50,
   /** Longest pause before a peer is dialed again, ms: a member that comes back is found within about its election timeout. */

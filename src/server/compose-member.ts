@@ -19,6 +19,7 @@ import type { RevisionStore } from "../ports/revision-store.js";
 import { RaftNode } from "../raft/node.js";
 import { PeerLinks } from "../transport/peer/peer-links.js";
 import type { ServerConfig } from "./flags/server-config.js";
+import { urlTexts } from "./flags/urls.js";
 import { nodeClock } from "./node-clock.js";
 import type { OpenedMember } from "./open-member.js";
 import { peerConnector } from "./peer-connector.js";
@@ -57,11 +58,13 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
     logger,
     fail,
   });
-  const peers = new PeerLinks(identity, {
+  const ownAddress = { ...identity, urls: urlTexts(config.advertisePeerUrls) };
+  const peers = new PeerLinks(ownAddress, {
     connect: peerConnector(config),
     clock,
     logger,
     random: Math.random,
+    isRemoved: (id) => core.state.membership.isRemoved(id),
     events: {
       unreachable: (peer) => driver.push({ type: "unreachable", peer }),
       snapshotSent: (peer, arrived) => driver.push({ type: "snapshotSent", peer, arrived }),

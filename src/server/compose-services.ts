@@ -105,10 +105,14 @@ export function peerServices(
   const methods: readonly RpcMethod[] = peerMethods({
     ...identity,
     directory: {
+      get isEmpty() {
+        return core.state.membership.members().length === 0;
+      },
       isMember: (id) => core.state.membership.member(id) !== undefined,
       isRemoved: (id) => core.state.membership.isRemoved(id),
       isKnownElsewhere: (id) => peers.isKnown(id),
     },
+    meet: (peer) => peers.meet(peer),
     events: {
       message: (message) => driver.push({ type: "message", message }),
       snapshot: (message, image) => driver.pushSnapshot(message, image),

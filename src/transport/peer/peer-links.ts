@@ -10,10 +10,13 @@ import { RpcStatus, StatusCode } from "../rpc.js";
 import { decodeRenewed, decodeTimes, encodeRenewals, encodeTimesRequest } from "./lease-protocol.js";
 import { type ChannelFactory, PeerLink } from "./peer-link.js";
 import { peerPaths } from "./protocol.js";
+import { Visitors } from "./visitors.js";
 
 export interface PeerLinksOptions {
   readonly clusterId: bigint;
   readonly memberId: MemberId;
+  /** Where this member can be reached by those that do not know it yet. */
+  readonly urls: readonly string[];
 }
 
 export interface PeerLinksDeps {
@@ -22,16 +25,22 @@ export interface PeerLinksDeps {
   readonly logger: Logger;
   /** In [0, 1): spreads reconnections. */
   readonly random: () => number;
+  /** Whether the log tells that a member was removed. */
+  readonly isRemoved: (id: MemberId) => boolean;
   readonly events: Pick<PeerEvents, "unreachable" | "snapshotSent">;
 }
 
 export class PeerLinks implements PeerTransport, LeasePeers {
   private readonly links = new Map<MemberId, PeerLink>();
+  private readonly visitors: Visitors;
 
   constructor(
     private readonly options: PeerLinksOptions,
     private readonly deps: PeerLinksDeps,
-  ) {}
+  ) {
+    const { isRemoved, logger } = deps;
+    this.visitors = new Visitors({ open: (peer) => this.open(peer), isRemoved, logger });
+  }
 
   setPeers(peers: readonly Peer[]): void {
     const wanted = new Map(
@@ -44,12 +53,18 @@ export class PeerLinks implements PeerTransport, LeasePeers {
       this.links.delete(id);
     }
     for (const peer of wanted.values())
-      if (!this.links.has(peer.id)) this.links.set(peer.id, this.open(peer));
+      if (!this.links.has(peer.id)) this.links.set(peer.id, this.openOrTakeOver(peer));
+    this.visitors.dropRemoved();
+  }
+
+  /** A peer that is not in the list of members speaks to this one; the result is called when its stream ends. */
+  meet(peer: Peer): () => void {
+    return this.links.has(peer.id) ? () => {} : this.visitors.meet(peer);
   }
 
   send(messages: readonly Message[]): void {
     if (messages.length === 1) {
-      this.links.get(messages[0]!.to)?.send(messages);
+      this.linkTo(messages[0]!.to)?.send(messages);
       return;
     }
     const byPeer = new Map<MemberId, Message[]>();
@@ -58,11 +73,11 @@ export class PeerLinks implements PeerTransport, LeasePeers {
       if (group === undefined) byPeer.set(message.to, [message]);
       else group.push(message);
     }
-    for (const [id, group] of byPeer) this.links.get(id)?.send(group);
+    for (const [id, group] of byPeer) this.linkTo(id)?.send(group);
   }
 
   sendSnapshot(message: SnapshotMessage, image: StoreImage): void {
-    const sending = this.links.get(message.to)?.sendSnapshot(message, image) ?? Promise.resolve(false);
+    const sending = this.linkTo(message.to)?.sendSnapshot(message, image) ?? Promise.resolve(false);
     sending
       .then((arrived) => {
         const fields = { "remote-peer-id": message.to.toString(16), bytes: image.sizeBytes };
@@ -74,10 +89,10 @@ export class PeerLinks implements PeerTransport, LeasePeers {
   }
 
   isActive(peer: MemberId): boolean {
-    return this.links.get(peer)?.active ?? false;
+    return this.linkTo(peer)?.active ?? false;
   }
 
-  /** Links that are up. */
+  /** Links to members that are up. */
   get activeCount(): number {
     return [...this.links.values()].filter((link) => link.active).length;
   }
@@ -108,16 +123,29 @@ export class PeerLinks implements PeerTransport, LeasePeers {
   async close(): Promise<void> {
     for (const link of this.links.values()) link.close();
     this.links.clear();
+    this.visitors.close();
   }
 
   private ask(peer: MemberId, path: string, body: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    const link = this.links.get(peer);
+    const link = this.linkTo(peer);
     if (link === undefined) throw new RpcStatus(StatusCode.Unavailable, "no such peer");
     return link.ask(path, body, timeoutMs);
   }
 
+  private linkTo(id: MemberId): PeerLink | undefined {
+    return this.links.get(id) ?? this.visitors.linkTo(id);
+  }
+
+  private openOrTakeOver(peer: Peer): PeerLink {
+    const link = this.visitors.handOver(peer.id);
+    if (link?.urls.join() === peer.urls.join()) return link;
+    link?.close();
+    return this.open(peer);
+  }
+
   private open(peer: Peer): PeerLink {
-    const introduction = { clusterId: this.options.clusterId, from: this.options.memberId, to: peer.id };
+    const { clusterId, memberId: from, urls } = this.options;
+    const introduction = { clusterId, from, to: peer.id, urls };
     return new PeerLink(peer, introduction, {
       connect: this.deps.connect,
       clock: this.deps.clock,

@@ -6,7 +6,7 @@ import type { ClusterId, LeaseId, MemberId } from "../../base/brand.js";
 import { emptyBytes } from "../../base/bytes.js";
 import type { Logger } from "../../base/logger.js";
 import type { LeaseTimes, RenewedSeconds } from "../../ports/lease-peers.js";
-import type { PeerEvents } from "../../ports/peer-transport.js";
+import type { Peer, PeerEvents } from "../../ports/peer-transport.js";
 import type { ImageReceiver } from "../../ports/snapshot-store.js";
 import { isLocalType } from "../../raft/message.js";
 import { decodeMessage } from "../../raft/message-codec.js";
@@ -32,6 +32,8 @@ const caller = "transport/peer";
 
 /** What the service asks of the member about others. */
 export interface MemberDirectory {
+  /** True before this member's log tells of anybody: it can neither know nor ask who is a member. */
+  readonly isEmpty: boolean;
   isMember(id: MemberId): boolean;
   isRemoved(id: MemberId): boolean;
   /** Asks the members that this one knows: it may lag behind the entry that added `id`. */
@@ -51,6 +53,8 @@ export interface PeerServiceDeps {
   readonly memberId: MemberId;
   readonly directory: MemberDirectory;
   readonly events: Pick<PeerEvents, "message" | "snapshot">;
+  /** A peer that is not in the list of members has opened its stream; the result is called when that ends. */
+  readonly meet: (peer: Peer) => () => void;
   readonly images: ImageReceiver;
   readonly leases: LeaseAnswers;
   readonly logger: Logger;
@@ -90,7 +94,7 @@ async function refusal(introduction: Introduction, deps: PeerServiceDeps): Promi
   if (introduction.to !== deps.memberId) return "member ID mismatch";
   if (directory.isRemoved(introduction.from))
     return "the member has been permanently removed from the cluster";
-  if (directory.isMember(introduction.from)) return undefined;
+  if (directory.isEmpty || directory.isMember(introduction.from)) return undefined;
   return (await directory.isKnownElsewhere(introduction.from)) ? undefined : "unknown member";
 }
 
@@ -100,19 +104,26 @@ function messagesMethod(deps: PeerServiceDeps): BidiMethod<Uint8Array, Uint8Arra
     path: peerPaths.messages,
     ...rawBytes,
     handle: async (requests, call, sink) => {
-      const { from } = await admit(call, deps);
-      sink.write(emptyBytes);
-      for await (const bytes of requests) {
-        for (const encoded of decodeFrame(bytes).messages) {
-          const message = decodeMessage(encoded);
-          if (isLocalType(message.type))
-            throw new RpcStatus(StatusCode.InvalidArgument, `${message.type} is not for peers`);
-          if (deps.directory.isRemoved(from)) throw new RpcStatus(StatusCode.PermissionDenied, "removed");
-          deps.events.message(message);
-        }
+      const { from, urls } = await admit(call, deps);
+      const leave = deps.directory.isMember(from) ? undefined : deps.meet({ id: from, urls });
+      try {
+        sink.write(emptyBytes);
+        for await (const bytes of requests) takeMessages(bytes, from, deps);
+      } finally {
+        leave?.();
       }
     },
   };
+}
+
+function takeMessages(frame: Uint8Array, from: MemberId, deps: PeerServiceDeps): void {
+  for (const encoded of decodeFrame(frame).messages) {
+    const message = decodeMessage(encoded);
+    if (isLocalType(message.type))
+      throw new RpcStatus(StatusCode.InvalidArgument, `${message.type} is not for peers`);
+    if (deps.directory.isRemoved(from)) throw new RpcStatus(StatusCode.PermissionDenied, "removed");
+    deps.events.message(message);
+  }
 }
 
 function snapshotMethod(deps: PeerServiceDeps): BidiMethod<Uint8Array, Uint8Array> {

@@ -7,9 +7,11 @@
  *   LeaseKeepAlive, LeaseTimeToLive
  *             unary   what only the leader can answer (lease-protocol.ts)
  *
- * A Raft message is raftpb.Message as etcd writes it. Every call names, in its metadata, the cluster and both ends.
+ * A Raft message is raftpb.Message as etcd writes it. Every call names, in its metadata, the cluster and both ends,
+ * and where the caller can be answered.
  */
 import type { ClusterId, MemberId } from "../../base/brand.js";
+import { limits } from "../../base/limits.js";
 import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
 import type { CallMetadata } from "../http2/client.js";
 import type { CallContext } from "../rpc.js";
@@ -25,11 +27,14 @@ export const peerPaths = {
 const clusterKey = "x-cluster-id";
 const fromKey = "x-from-member-id";
 const toKey = "x-to-member-id";
+const urlsKey = "x-peer-urls";
 
 export interface Introduction {
   readonly clusterId: ClusterId;
   readonly from: MemberId;
   readonly to: MemberId;
+  /** Peer URLs of the caller: whom it called may not have learned of it yet. */
+  readonly urls: readonly string[];
 }
 
 export function introductionMetadata(introduction: Introduction): CallMetadata {
@@ -37,6 +42,7 @@ export function introductionMetadata(introduction: Introduction): CallMetadata {
     [clusterKey]: introduction.clusterId.toString(16),
     [fromKey]: introduction.from.toString(16),
     [toKey]: introduction.to.toString(16),
+    [urlsKey]: introduction.urls.join(),
   };
 }
 
@@ -44,7 +50,14 @@ export function introductionMetadata(introduction: Introduction): CallMetadata {
 export function readIntroduction(call: CallContext): Introduction | undefined {
   const [clusterId, from, to] = [clusterKey, fromKey, toKey].map((key) => readId(call.metadata(key)));
   if (clusterId === undefined || from === undefined || to === undefined) return undefined;
-  return { clusterId, from, to };
+  return { clusterId, from, to, urls: readUrls(call.metadata(urlsKey)) };
+}
+
+/** What is not a list of peer URLs is as good as none: the caller is not answered until it is a known member. */
+function readUrls(text: string | undefined): readonly string[] {
+  if (text === undefined || text.length > limits.peerUrlsCharactersMax) return [];
+  const urls = text.split(",");
+  return urls.every((url) => /^https?:\/\/[^\s/?#@]+:\d{1,5}$/.test(url) && URL.canParse(url)) ? urls : [];
 }
 
 function readId(hex: string | undefined): bigint | undefined {

@@ -1,7 +1,9 @@
 /** Links between members over real sockets on loopback. */
 import { afterEach, describe, expect, test } from "vitest";
 import type { MemberId } from "../../../src/base/brand.js";
+import { limits } from "../../../src/base/limits.js";
 import { type Logger, silentLogger } from "../../../src/base/logger.js";
+import type { Peer } from "../../../src/ports/peer-transport.js";
 import type { StoreImage } from "../../../src/ports/revision-store.js";
 import type { ReceivedImage } from "../../../src/ports/snapshot-store.js";
 import type { Message, SnapshotMessage } from "../../../src/raft/message.js";
@@ -35,6 +37,10 @@ class Mailbox<Value> {
     else taker(value);
   }
 
+  get size(): number {
+    return this.values.length;
+  }
+
   take(): Promise<Value> {
     const value = this.values.shift();
     return value === undefined
@@ -50,8 +56,12 @@ class Receiver {
   readonly members = new Set<MemberId>([1n, 2n]);
   readonly removed = new Set<MemberId>();
   known = new Set<MemberId>();
+  /** The links by which it answers. */
+  meet: (peer: Peer) => () => void = () => () => {};
   private server: TransportServer | undefined;
   private received = Buffer.alloc(0);
+
+  constructor(private readonly memberId: MemberId) {}
 
   async listen(port: number): Promise<number> {
     const logger: Logger = {
@@ -60,10 +70,15 @@ class Receiver {
         if (message === "rejected connection on peer endpoint") this.refusals.put(String(fields?.error));
       },
     };
+    const { members } = this;
     const methods = peerMethods({
       clusterId,
-      memberId: 2n,
+      memberId: this.memberId,
+      meet: (peer) => this.meet(peer),
       directory: {
+        get isEmpty() {
+          return members.size === 0;
+        },
         isMember: (id) => this.members.has(id),
         isRemoved: (id) => this.removed.has(id),
         isKnownElsewhere: async (id) => this.known.has(id),
@@ -125,11 +140,18 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-function sender(memberId: MemberId, cluster = clusterId): Sender {
+interface SenderOptions {
+  readonly cluster?: bigint;
+  readonly urls?: readonly string[];
+  readonly isRemoved?: (id: MemberId) => boolean;
+}
+
+function sender(memberId: MemberId, options: SenderOptions = {}): Sender {
+  const { cluster = clusterId, urls = [], isRemoved = () => false } = options;
   const unreachable = new Mailbox<MemberId>();
   const snapshotFates = new Mailbox<boolean>();
   const links = new PeerLinks(
-    { clusterId: cluster, memberId },
+    { clusterId: cluster, memberId, urls },
     {
       connect: (url) =>
         connectGrpc({
@@ -144,6 +166,7 @@ function sender(memberId: MemberId, cluster = clusterId): Sender {
       clock: nodeClock,
       logger: silentLogger,
       random: () => 0,
+      isRemoved,
       events: {
         unreachable: (peer) => unreachable.put(peer),
         snapshotSent: (_peer, arrived) => snapshotFates.put(arrived),
@@ -154,8 +177,8 @@ function sender(memberId: MemberId, cluster = clusterId): Sender {
   return { links, unreachable, snapshotFates };
 }
 
-async function receiver(port = 0): Promise<{ receiver: Receiver; port: number }> {
-  const made = new Receiver();
+async function receiver(port = 0, memberId = 2n): Promise<{ receiver: Receiver; port: number }> {
+  const made = new Receiver(memberId);
   const chosen = await made.listen(port);
   closing.push(() => made.close());
   return { receiver: made, port: chosen };
@@ -212,7 +235,7 @@ describe("who is refused", () => {
   ] as const)("%s", async (_what, id, cluster, reason) => {
     const { receiver: to, port } = await receiver();
     to.removed.add(3n);
-    const from = sender(id, cluster);
+    const from = sender(id, { cluster });
     from.links.setPeers([{ id: 2n, urls: [`http://127.0.0.1:${port}`] }]);
     expect(await to.refusals.take()).toBe(reason);
     expect(from.links.isActive(2n)).toBe(false);
@@ -224,6 +247,98 @@ describe("who is refused", () => {
     const from = sender(4n);
     from.links.setPeers([{ id: 2n, urls: [`http://127.0.0.1:${port}`] }]);
     expect(await sendUntilReceived(from, to, heartbeat(4n, 2n, 5))).toMatchObject({ from: 4n, commit: 5 });
+  });
+});
+
+describe("a member that this one's log does not tell of yet", () => {
+  /** Member 4 has joined and speaks to member 2, which lags; both can be spoken to and have links. */
+  async function joined(names: (port: number) => string = (port) => `http://127.0.0.1:${port}`) {
+    const { receiver: lagging, port } = await receiver();
+    const { receiver: newcomer, port: newcomerPort } = await receiver(0, 4n);
+    newcomer.members.add(2n);
+    lagging.known = new Set([4n]);
+    const answering = sender(2n, { isRemoved: (id) => lagging.removed.has(id) });
+    lagging.meet = (peer) => answering.links.meet(peer);
+    const urls = [names(newcomerPort)];
+    const speaking = sender(4n, { urls });
+    speaking.links.setPeers([{ id: 2n, urls: [`http://127.0.0.1:${port}`] }]);
+    await sendUntilReceived(speaking, lagging, heartbeat(4n, 2n, 1));
+    return { lagging, newcomer, newcomerPort, answering, speaking, urls };
+  }
+
+  test("is answered at the URLs that it names, and keeps its link when the log tells of it", async () => {
+    const { newcomer, answering, urls } = await joined();
+    expect(await sendUntilReceived(answering, newcomer, heartbeat(2n, 4n, 7))).toMatchObject({ commit: 7 });
+    expect([answering.links.isActive(4n), answering.links.activeCount]).toEqual([true, 0]);
+    answering.links.setPeers([{ id: 4n, urls }]);
+    expect([answering.links.isActive(4n), answering.links.activeCount]).toEqual([true, 1]);
+  });
+
+  test("is moved to the URLs that the log tells, where it named others", async () => {
+    const { answering, newcomer, newcomerPort } = await joined(() => "http://127.0.0.1:1");
+    answering.links.setPeers([{ id: 4n, urls: [`http://127.0.0.1:${newcomerPort}`] }]);
+    expect(await sendUntilReceived(answering, newcomer, heartbeat(2n, 4n, 7))).toMatchObject({ commit: 7 });
+  });
+
+  test("has a link no longer than it speaks", async () => {
+    const { newcomer, answering, speaking } = await joined();
+    await sendUntilReceived(answering, newcomer, heartbeat(2n, 4n, 7));
+    await speaking.links.close();
+    await expect.poll(() => answering.links.isActive(4n)).toBe(false);
+  });
+
+  test("loses its link when the log tells that it was removed, and gets no other", async () => {
+    const { newcomer, lagging, answering, speaking } = await joined();
+    await sendUntilReceived(answering, newcomer, heartbeat(2n, 4n, 7));
+    lagging.removed.add(4n);
+    answering.links.setPeers([{ id: 1n, urls: ["http://127.0.0.1:1"] }]);
+    expect(answering.links.isActive(4n)).toBe(false);
+    speaking.links.send([heartbeat(4n, 2n, 8)]);
+    expect(await lagging.refusals.take()).toBe("the member has been permanently removed from the cluster");
+    expect(answering.links.isActive(4n)).toBe(false);
+  });
+
+  test("vouches for nobody", async () => {
+    const { newcomer, answering } = await joined();
+    await sendUntilReceived(answering, newcomer, heartbeat(2n, 4n, 7));
+    newcomer.members.add(5n);
+    expect(await answering.links.isKnown(5n)).toBe(false);
+  });
+
+  test.each(["", "ftp://127.0.0.1:1", "http://user@127.0.0.1:1", `http://${"long".repeat(600)}:1`])(
+    "is heard but not answered where it names no URL (%#)",
+    async (url) => {
+      const { answering } = await joined(() => url);
+      expect(answering.links.isActive(4n)).toBe(false);
+      answering.links.send([heartbeat(2n, 4n, 7)]);
+      expect(answering.unreachable.size).toBe(0);
+    },
+  );
+
+  test("is taken at its word about the cluster by one that knows nobody yet", async () => {
+    const { receiver: empty, port } = await receiver();
+    empty.members.clear();
+    const from = sender(4n);
+    from.links.setPeers([{ id: 2n, urls: [`http://127.0.0.1:${port}`] }]);
+    expect(await sendUntilReceived(from, empty, heartbeat(4n, 2n, 5))).toMatchObject({ from: 4n, commit: 5 });
+  });
+
+  test("is not answered where more of them than there can be have come", () => {
+    const { links, unreachable } = sender(2n);
+    const urls = ["http://127.0.0.1:1"];
+    const first = 10n;
+    const last = first + BigInt(limits.peerVisitorsMax);
+    const leave = links.meet({ id: first, urls });
+    for (let id = first + 1n; id <= last; id++) links.meet({ id, urls });
+    const answers = (id: MemberId): boolean => {
+      const before = unreachable.size;
+      links.send([heartbeat(2n, id, 1)]);
+      return unreachable.size > before;
+    };
+    expect([answers(first), answers(last - 1n), answers(last)]).toEqual([true, true, false]);
+    leave();
+    links.meet({ id: last, urls });
+    expect([answers(first), answers(last)]).toEqual([false, true]);
   });
 });
 
