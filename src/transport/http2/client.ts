@@ -8,6 +8,7 @@ import { limits } from "../../base/limits.js";
 import { RpcStatus, StatusCode } from "../rpc.js";
 import { type CallEvents, ClientCall } from "./client-call.js";
 import { Connection, type ConnectionOwner } from "./connection.js";
+import { fairInterval, fairTimeout } from "./fair-timer.js";
 import { formatTimeout } from "./grpc-status.js";
 import { encodeHeaders, type HeaderPair } from "./hpack-encoder.js";
 import { ErrorCode, streamIdMax } from "./protocol.js";
@@ -68,7 +69,7 @@ export async function connectGrpc(options: GrpcChannelOptions): Promise<GrpcChan
 
 class Channel implements GrpcChannel, ConnectionOwner {
   private readonly connection: Connection;
-  private readonly sweeper: NodeJS.Timeout;
+  private readonly stopSweeps: () => void;
   private readonly authority: string;
   private closeListeners: ((reason: string) => void)[] = [];
   private closeReason: string | undefined;
@@ -93,8 +94,7 @@ class Channel implements GrpcChannel, ConnectionOwner {
       { socket, owner: this },
     );
     const sweepMs = Math.max(10, Math.min(1000, keepaliveIntervalMs / 4, keepaliveTimeoutMs / 4));
-    this.sweeper = setInterval(() => this.connection.sweep(performance.now()), sweepMs);
-    this.sweeper.unref();
+    this.stopSweeps = fairInterval(sweepMs, () => this.connection.sweep(performance.now()));
   }
 
   get closed(): boolean {
@@ -160,7 +160,7 @@ class Channel implements GrpcChannel, ConnectionOwner {
   }
 
   closedConnection(reason: string): void {
-    clearInterval(this.sweeper);
+    this.stopSweeps();
     this.tellClosed(reason);
   }
 
@@ -218,18 +218,18 @@ function dial(options: GrpcChannelOptions): Promise<Socket> {
       tls === undefined
         ? connectNet({ host, port })
         : connectTls({ ...tls, host, port, ALPNProtocols: ["h2"] });
-    const timer = setTimeout(() => {
+    const cancelTimeout = fairTimeout(options.connectTimeoutMs, () => {
       socket.destroy(
         new RpcStatus(StatusCode.Unavailable, `no connection within ${options.connectTimeoutMs} ms`),
       );
-    }, options.connectTimeoutMs);
+    });
     const failed = (error: Error): void => {
-      clearTimeout(timer);
+      cancelTimeout();
       reject(error);
     };
     socket.once("error", failed);
     socket.once(tls === undefined ? "connect" : "secureConnect", () => {
-      clearTimeout(timer);
+      cancelTimeout();
       socket.removeListener("error", failed);
       if (tls === undefined || (socket as TLSSocket).alpnProtocol === "h2") resolve(socket);
       else {

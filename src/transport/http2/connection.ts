@@ -5,6 +5,7 @@
 import type { Socket } from "node:net";
 import { assert } from "../../base/assert.js";
 import { limits } from "../../base/limits.js";
+import { fairTimeout } from "./fair-timer.js";
 import { FloodGuard } from "./flood-guard.js";
 import { Inbound } from "./inbound.js";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.js";
@@ -335,7 +336,9 @@ function lingerThenDestroy(socket: Socket): void {
     socket.destroy();
     return;
   }
-  const timer = setTimeout(() => socket.destroy(), limits.closeLingerMs);
-  socket.once("close", () => clearTimeout(timer));
+  socket.once(
+    "close",
+    fairTimeout(limits.closeLingerMs, () => socket.destroy()),
+  );
   socket.resume();
 }

@@ -4,6 +4,7 @@ import { createServer as createNetServer, type Server, type Socket } from "node:
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import { limits } from "../../base/limits.js";
 import type { TransportServer, TransportServerDeps, TransportServerOptions } from "../server-contract.js";
+import { fairInterval, fairTimeout } from "./fair-timer.js";
 import { GrpcService } from "./grpc-service.js";
 import { detectProtocol } from "./protocol-detection.js";
 import { ServerSession } from "./server-session.js";
@@ -24,7 +25,7 @@ class Http2Server implements TransportServer {
   private readonly service: GrpcService;
   private readonly http1: HttpServer;
   private readonly listener: Server;
-  private sweeper: NodeJS.Timeout | undefined;
+  private stopSweeps: (() => void) | undefined;
   private closing = false;
   private whenEmpty: (() => void) | undefined;
 
@@ -64,7 +65,7 @@ class Http2Server implements TransportServer {
     this.http1.emit("listening");
     const { keepaliveIntervalMs, keepaliveTimeoutMs } = this.options;
     const shortestMs = Math.min(keepaliveIntervalMs, keepaliveTimeoutMs, limits.handshakeTimeoutMs);
-    this.sweeper = setInterval(() => this.sweep(), Math.max(10, Math.min(1000, shortestMs / 4)));
+    this.stopSweeps = fairInterval(Math.max(10, Math.min(1000, shortestMs / 4)), () => this.sweep());
     const bound = listener.address();
     return { port: typeof bound === "object" && bound !== null ? bound.port : address.port };
   }
@@ -78,7 +79,7 @@ class Http2Server implements TransportServer {
     this.http1.closeIdleConnections();
     for (const session of [...this.sessions]) session.drain();
     await this.emptied(options.graceMs);
-    clearInterval(this.sweeper);
+    this.stopSweeps?.();
     for (const session of [...this.sessions]) session.destroy();
     for (const socket of [...this.sockets]) socket.destroy();
     // It is not listening, so its callback gets an error that means nothing.
@@ -132,10 +133,10 @@ class Http2Server implements TransportServer {
     // A client that resets the connection before it has said anything is no error of ours.
     const ignoreError = (): void => {};
     socket.on("error", ignoreError);
-    const timer = setTimeout(() => socket.destroy(), limits.handshakeTimeoutMs);
-    socket.once("close", () => clearTimeout(timer));
+    const cancelTimeout = fairTimeout(limits.handshakeTimeoutMs, () => socket.destroy());
+    socket.once("close", cancelTimeout);
     detectProtocol(socket, (protocol) => {
-      clearTimeout(timer);
+      cancelTimeout();
       if (protocol === "http1") this.http1.emit("connection", socket);
       else if (protocol === "http2") this.openSession(socket);
       else socket.destroy();
