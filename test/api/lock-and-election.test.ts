@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as elections from "../../src/gen/election.js";
 import * as locks from "../../src/gen/lock.js";
 import { type RunningCluster, startCluster } from "../support/cluster.js";
-import { etcdBinary, isAtLeast, ourBinary, type ServerBinary } from "../support/server-binary.js";
+import { ourBinary, type ServerBinary } from "../support/server-binary.js";
+import { pinnedEtcdBinary } from "../tools/go-tools.js";
 import { RawClient, until } from "./raw-client.js";
 
 const unknown = 2;
@@ -73,11 +74,10 @@ class Recipes {
 }
 
 const ours = ourBinary();
-const etcd = etcdBinary();
-const isComparable = !("missing" in etcd) && isAtLeast(etcd.version, 3, 5);
+const etcd = await pinnedEtcdBinary();
 const targets: readonly (readonly [name: string, binary: ServerBinary | undefined, members: number])[] = [
   ["three members", "missing" in ours ? undefined : ours, 3],
-  ["etcd", isComparable ? (etcd as ServerBinary) : undefined, 1],
+  ["etcd", "missing" in etcd ? undefined : etcd, 1],
 ];
 
 describe.each(targets)("on %s", (name, binary, count) => {
@@ -174,7 +174,8 @@ describe.each(targets)("on %s", (name, binary, count) => {
       await row("patience/", 2);
       const waiting = at(2).lock("patience", next);
       await row("patience/", 3);
-      expect(await gaveUp).toBe(4);
+      // DeadlineExceeded; at times etcd says Canceled, as its own call inside is cancelled first.
+      expect(name === "etcd" ? [1, 4] : [4]).toContain(await gaveUp);
       await row("patience/", 2);
       await at(0).unlock(held.key);
       expect(String((await waiting).key)).toBe(`patience/${next.toString(16)}`);

@@ -2,8 +2,8 @@
  * What the compatibility cases run against. QUORATE_COMPAT_TARGETS chooses by name, comma separated:
  * `quorate-1`, `quorate-3` (one and three members of ours), `quorate-1-tls`, `quorate-3-tls` (the same with
  * certificates for members and clients), `etcd`, `etcd-3`, `etcd-tls` (one or three of the etcd in the search path,
- * or of the binary that QUORATE_COMPAT_ETCD names). The etcd targets are there to prove the cases themselves: an
- * expectation that etcd does not meet is wrong.
+ * or of the binary that QUORATE_COMPAT_ETCD names), `etcd-3.7` (one of the release that `test/tools/etcd` pins). The
+ * etcd targets are there to prove the cases themselves: an expectation that etcd does not meet is wrong.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TlsFiles } from "../support/certificates.js";
@@ -17,6 +17,7 @@ import {
   type ServerBinary,
 } from "../support/server-binary.js";
 import { parseServerLogLine } from "../support/server-log.js";
+import { pinnedEtcdBinary } from "../tools/go-tools.js";
 
 export interface Target {
   readonly name: string;
@@ -29,7 +30,7 @@ export interface Target {
 interface TargetKind {
   readonly memberCount: number;
   readonly withTls: boolean;
-  readonly find: () => ServerBinary | Missing;
+  readonly find: () => ServerBinary | Missing | Promise<ServerBinary | Missing>;
 }
 
 const kinds: Readonly<Record<string, TargetKind>> = {
@@ -40,8 +41,9 @@ const kinds: Readonly<Record<string, TargetKind>> = {
   etcd: { memberCount: 1, withTls: false, find: etcdBinary },
   "etcd-3": { memberCount: 3, withTls: false, find: etcdBinary },
   "etcd-tls": { memberCount: 1, withTls: true, find: etcdBinary },
+  "etcd-3.7": { memberCount: 1, withTls: false, find: pinnedEtcdBinary },
 };
-const defaultTargets = "quorate-1,quorate-3,quorate-1-tls,etcd";
+const defaultTargets = "quorate-1,quorate-3,quorate-1-tls,etcd,etcd-3.7";
 const severe: ReadonlySet<string> = new Set(["error", "dpanic", "panic", "fatal"]);
 const startTimeoutMs = 60_000;
 /** A client may have to be fetched and built first. */
@@ -97,11 +99,13 @@ function progressArgs(binary: ServerBinary): readonly string[] {
   return [isAtLeast(binary.version, 3, 6) ? `--${flag}=500ms` : `--experimental-${flag}=500ms`];
 }
 
+const chosen = await Promise.all(
+  chosenTargets().map(async (name) => ({ name, kind: kinds[name]!, binary: await kinds[name]!.find() })),
+);
+
 /** Registers `define`'s tests once for each chosen target, with a cluster of its own. `titles` for what is missing. */
 export function describeTargets(titles: readonly string[], define: (cluster: TargetCluster) => void): void {
-  for (const name of chosenTargets()) {
-    const kind = kinds[name]!;
-    const binary = kind.find();
+  for (const { name, kind, binary } of chosen) {
     describe(name, () => {
       if (isMissing(binary)) {
         leaveOut(titles, binary.missing);

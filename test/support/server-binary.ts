@@ -33,7 +33,8 @@ export function findProgram(name: string): string | undefined {
   return undefined;
 }
 
-function versionOf(path: string): string | undefined {
+/** What a server says of its own version; undefined where it can not be run. */
+export function versionOf(path: string): string | undefined {
   try {
     const text = execFileSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
     return /^etcd Version: (\S+)/.exec(text)?.[1];

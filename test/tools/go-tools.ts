@@ -7,6 +7,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cacheDirectory, fingerprint, makeOnce, removeOld, run } from "../support/made-once.js";
+import { findProgram, type Missing, type ServerBinary, versionOf } from "../support/server-binary.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -42,4 +43,12 @@ export async function goModuleSources(path: string): Promise<string> {
   const source = join(here, "etcd");
   await run("go", ["mod", "download", path], source);
   return (await run("go", ["list", "-m", "-f", "{{.Dir}}", path], source)).trim();
+}
+
+/** The etcd of `etcd/go.mod`. */
+export async function pinnedEtcdBinary(): Promise<ServerBinary | Missing> {
+  if (findProgram("go") === undefined) return { missing: "go is not in PATH" };
+  const path = await goTool("etcd");
+  const version = versionOf(path);
+  return version === undefined ? { missing: `${path} --version failed` } : { path, version, ours: false };
 }
