@@ -1,26 +1,8 @@
 /** How a call of the client fails: one class, with the gRPC code and the server's own words. */
+import { GrpcCode } from "../base/grpc-code.js";
 import type { ResponseHeader, WatchResponse } from "../gen/etcdserver.js";
 
-/** gRPC status codes by name (grpc/grpc doc/statuscodes.md). */
-export const GrpcCode = {
-  Canceled: 1,
-  Unknown: 2,
-  InvalidArgument: 3,
-  DeadlineExceeded: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  PermissionDenied: 7,
-  ResourceExhausted: 8,
-  FailedPrecondition: 9,
-  Aborted: 10,
-  OutOfRange: 11,
-  Unimplemented: 12,
-  Internal: 13,
-  Unavailable: 14,
-  DataLoss: 15,
-  Unauthenticated: 16,
-} as const;
-export type GrpcCode = (typeof GrpcCode)[keyof typeof GrpcCode];
+export { GrpcCode } from "../base/grpc-code.js";
 
 /** Name of a code, as gRPC libraries print it ("DeadlineExceeded"). */
 export function grpcCodeName(code: number): string {

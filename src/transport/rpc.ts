@@ -3,27 +3,10 @@
  * its handler. No gRPC library is named here or above. `transport/grpc-js-server.ts` serves them by
  * @grpc/grpc-js; a server of our own can take its place without a change in api/.
  */
+import { GrpcCode } from "../base/grpc-code.js";
 
 /** gRPC status codes (grpc/grpc doc/statuscodes.md). */
-export const StatusCode = {
-  Ok: 0,
-  Canceled: 1,
-  Unknown: 2,
-  InvalidArgument: 3,
-  DeadlineExceeded: 4,
-  NotFound: 5,
-  AlreadyExists: 6,
-  PermissionDenied: 7,
-  ResourceExhausted: 8,
-  FailedPrecondition: 9,
-  Aborted: 10,
-  OutOfRange: 11,
-  Unimplemented: 12,
-  Internal: 13,
-  Unavailable: 14,
-  DataLoss: 15,
-  Unauthenticated: 16,
-} as const;
+export const StatusCode = { Ok: 0, ...GrpcCode } as const;
 export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
 
 /** How a call ends when it does not end well: what the client sees in its trailers. */
