@@ -10,8 +10,6 @@ const elsewhere: ReadonlySet<string> = new Set([
   // LevelDB is behind the simulated path.
   "defragBeforeCopy",
   "defragBeforeRename",
-  // Watches join the simulated clients with their own checks.
-  "beforeSendWatchResponse",
 ]);
 
 export const simulatedFailpoints = failpointNames.filter((name) => !elsewhere.has(name));
@@ -67,6 +65,18 @@ export const branches = [
   "write/unknown outcome that did not happen",
   "write/forwarded",
   "write/waited for a leader",
+  "watch/begun now",
+  "watch/begun past",
+  "watch/begun next",
+  "watch/begun future",
+  "watch/moved to another member",
+  "watch/canceled",
+  "watch/refused",
+  "watch/ended by a compaction",
+  "watch/fragments",
+  "watch/previous pair compacted",
+  "watch/progress by time",
+  "watch/progress on request",
   "compaction/finished",
   "compaction/crashed inside",
   "disk/fsync failed",

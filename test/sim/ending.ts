@@ -14,12 +14,14 @@ import { encodePut } from "./requests.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 import { Violation } from "./violation.js";
+import type { WatchClient } from "./watch-clients.js";
 
 export interface EndingDeps {
   readonly scheduler: Scheduler;
   readonly history: History;
   readonly machines: Machines;
   readonly nemesis: Nemesis;
+  readonly watchers: readonly WatchClient[];
   readonly trace: Trace;
   readonly isOver: () => boolean;
 }
@@ -40,6 +42,8 @@ export class Ending {
     if (this.deps.isOver()) return;
     this.compareStates();
     this.compareHashes();
+    const { watchers } = this.deps;
+    this.until("watch reliable", () => watchers.every(({ isComplete }) => isComplete));
   }
 
   private until(what: string, reached: () => boolean): void {
@@ -160,7 +164,10 @@ export class Ending {
         return `${name} ${role} term ${term} applied ${running.core.applied} commit ${log.committed} last ${log.lastIndex()}`;
       })
       .join("; ");
-    return `voters ${voters}, outgoing ${votersOutgoing}, learners ${learners}: ${processes}`;
+    const late = this.deps.watchers
+      .filter(({ isComplete }) => !isComplete)
+      .map((client) => client.describe());
+    return `voters ${voters}, outgoing ${votersOutgoing}, learners ${learners}: ${processes}; ${late.join("; ")}`;
   }
 }
 

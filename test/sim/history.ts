@@ -146,6 +146,16 @@ export class History {
     return this.applied[index];
   }
 
+  /** What was written at `revision`; nothing where nobody wrote it yet. */
+  changesAt(revision: Revision): readonly Change[] {
+    return this.changes.get(revision)?.changes ?? [];
+  }
+
+  /** The pair of a key before `revision`; undefined where it did not exist. */
+  pairBefore(key: string, revision: Revision): Uint8Array | undefined {
+    return newestUpTo(this.versions.get(key) ?? [], revision - 1)?.pair;
+  }
+
   indexOfRevision(revision: Revision): Index | undefined {
     return this.changes.get(revision)?.index;
   }

@@ -37,6 +37,7 @@ import type { PeerLinks } from "./peer-links.js";
 import type { Sabotage } from "./planted-bugs.js";
 import { type Seen, unseen } from "./raft-checks.js";
 import type { Owner, Scheduler } from "./scheduler.js";
+import { type Services, servicesOf } from "./services.js";
 import { SimulatedLog } from "./simulated-log.js";
 import type { SimulatedStore } from "./simulated-store.js";
 import type { StateChecks } from "./state-checks.js";
@@ -79,6 +80,7 @@ export interface Running {
   readonly log: SimulatedLog;
   readonly peers: PeerLinks;
   readonly seen: Seen;
+  readonly services: Services;
 }
 
 const electionTicks = 10;
@@ -296,7 +298,11 @@ export class MemberProcess implements Owner {
       { electionTicks, advance: true },
       { core, driver, clock, activePeers: () => peers.activeCount },
     );
-    this.running = { member, core, driver, keeper, log, peers, seen: unseen(core.raft) };
+    const services = servicesOf(member, {
+      clock,
+      dice: Dice.of(deps.options.seed, `services ${this.name} ${this.life}`),
+    });
+    this.running = { member, core, driver, keeper, log, peers, seen: unseen(core.raft), services };
   }
 }
 

@@ -34,6 +34,8 @@ export interface SimOptions {
   readonly faults: ReadonlySet<Fault>;
   /** Clients; each waits for an answer before it asks for the next. */
   readonly clients: number;
+  /** Clients with a stream of watches each. */
+  readonly watchers: number;
   /** Mean pause of a client between two requests. */
   readonly thinkMs: number;
   /** Keys that the clients use. */
@@ -71,6 +73,7 @@ export function optionsOf(seed: number, overrides: Overrides = {}): SimOptions {
     catchUpEntries: dice.pick([5, 40]),
     segmentBytes: dice.pick([8, 16, 64]) * 1024,
     preVote: dice.chance(0.8),
+    watchers: dice.below(4),
     bug: undefined,
     talkative: false,
   };

@@ -21,6 +21,7 @@ import { type Owner, outsidePromises, Scheduler } from "./scheduler.js";
 import { StateChecks } from "./state-checks.js";
 import { Trace } from "./trace.js";
 import { SimulatedCrash, Violation } from "./violation.js";
+import { WatchClient } from "./watch-clients.js";
 
 export interface SimResult {
   readonly options: SimOptions;
@@ -50,6 +51,7 @@ class Simulation {
   private readonly machines: Machines;
   private readonly network: Network;
   private readonly clients: SimulatedClient[];
+  private readonly watchers: WatchClient[];
   private violation: Violation | undefined;
 
   constructor(private readonly options: SimOptions) {
@@ -88,6 +90,10 @@ class Simulation {
       { length: options.clients },
       (_, at) => new SimulatedClient(`c${at}`, { ...deps, processes }),
     );
+    this.watchers = Array.from(
+      { length: options.watchers },
+      (_, at) => new WatchClient(`w${at}`, { ...deps, processes }),
+    );
   }
 
   run(): SimResult {
@@ -119,11 +125,11 @@ class Simulation {
   }
 
   private act(): void {
-    const { scheduler, options, coverage, trace, history, machines, network, clients } = this;
+    const { scheduler, options, coverage, trace, history, machines, network, clients, watchers } = this;
     const nemesis = new Nemesis({ scheduler, options, coverage, trace, history, machines, network });
     const admin = new Admin({ scheduler, options, coverage, trace, history, machines });
     for (const place of machines.places.values()) machines.start(place);
-    for (const client of clients) client.start();
+    for (const client of [...clients, ...watchers]) client.start();
     nemesis.start();
     admin.start();
     const isOver = (): boolean => this.violation !== undefined;
@@ -131,9 +137,10 @@ class Simulation {
     if (isOver()) return;
     trace.say("everything is healed");
     for (const client of clients) client.stop();
+    for (const watcher of watchers) watcher.settle();
     admin.stop();
     nemesis.heal();
-    new Ending({ scheduler, history, machines, nemesis, trace, isOver }).run();
+    new Ending({ scheduler, history, machines, nemesis, watchers, trace, isOver }).run();
     if (!isOver()) this.clientChecks.finish();
   }
 
