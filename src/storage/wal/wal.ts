@@ -125,25 +125,26 @@ export class Wal implements RaftLog {
   private async write({ bytes, offsetBytes }: PlannedWrite): Promise<void> {
     const { clock, observer } = this.deps;
     const start = clock.monotonicMs();
-    const onLoop = this.policy.writesOnLoop(bytes.length);
+    const onLoop = this.policy.writesOnLoop(bytes.length, start);
     if (onLoop) this.file.writeOnLoop(bytes, offsetBytes);
     else await this.file.write(bytes, offsetBytes);
-    const tookMs = clock.monotonicMs() - start;
-    if (onLoop) this.policy.wroteOnLoop(tookMs);
-    else this.policy.wroteInPool();
+    const end = clock.monotonicMs();
+    const tookMs = end - start;
+    if (onLoop) this.policy.tookOnLoop(tookMs, end);
     observer.wrote(bytes.length, tookMs);
   }
 
   private async sync(sizeBytes: number): Promise<void> {
     const { clock } = this.deps;
     failpoints.walBeforeSync?.();
-    const onLoop = this.policy.syncsOnLoop(sizeBytes);
     const start = clock.monotonicMs();
+    const onLoop = this.policy.syncsOnLoop(sizeBytes, start);
     if (onLoop) this.file.syncOnLoop();
     else await this.file.sync();
-    const tookMs = clock.monotonicMs() - start;
-    if (onLoop) this.policy.tookOnLoop(tookMs);
-    else this.policy.tookInPool(tookMs);
+    const end = clock.monotonicMs();
+    const tookMs = end - start;
+    if (onLoop) this.policy.tookOnLoop(tookMs, end);
+    else this.policy.syncedInPool(tookMs);
     this.afterSync(tookMs);
   }
 

@@ -127,7 +127,7 @@ describe("a log on disk", () => {
 
   it("does the same on the event loop once the disk has proven fast", async () => {
     const log = await create();
-    const count = 3 * syncPolicyFigures.windowMin;
+    const count = 3 * syncPolicyFigures.windowSyncs;
     for (let index = 1; index <= count; index++) await log.append([put(index)], synced);
     const { recovered } = await open();
     expect(recovered.entries.map((e) => e.index)).toEqual(Array.from({ length: count }, (_, at) => at + 1));
