@@ -82,7 +82,8 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
   /** The handler stopped iterating early: later requests are dropped as they come. */
   return(): Promise<IteratorResult<Request, undefined>> {
     this.ended = true;
-    for (const { bytes } of this.queue.splice(0)) this.taken(bytes);
+    // Those before `first` were taken and counted already.
+    for (const { bytes } of this.queue.splice(0).slice(this.first)) this.taken(bytes);
     this.first = 0;
     return Promise.resolve({ value: undefined, done: true });
   }
