@@ -59,6 +59,7 @@ export class Machines {
   private readonly dice: Dice;
   private readonly founders: readonly Founder[];
   private changingUntilUs = 0;
+  private healed = false;
 
   constructor(private readonly deps: MachinesDeps) {
     const { options } = deps;
@@ -145,6 +146,11 @@ export class Machines {
     this.crash(place, { power: false, why });
     place.state = "lost";
     this.deps.trace.say(`${place.machine.name} is lost`);
+  }
+
+  /** From now on no process crashes by chance. */
+  heal(): void {
+    this.healed = true;
   }
 
   /** The operator has asked for a change; until then it may still be on its way. */
@@ -255,7 +261,7 @@ export class Machines {
   /** Comes back so soon that another candidate of the same term may ask again. */
   private mayCrashAfterVote(process: MemberProcess): void {
     const { faults } = this.deps.options;
-    if (!(faults.has("power") || faults.has("kill")) || !this.dice.chance(0.05)) return;
+    if (this.healed || !(faults.has("power") || faults.has("kill")) || !this.dice.chance(0.05)) return;
     const place = this.places.get(process.machine.id)!;
     this.deps.scheduler.after(1, process, () => {
       this.deps.coverage.hit("vote/crash right after it was given");
@@ -268,7 +274,7 @@ export class Machines {
   private mayCrash(process: MemberProcess, where: Branch): void {
     const { faults } = this.deps.options;
     const power = faults.has("power");
-    if (!(power || faults.has("kill")) || !this.dice.chance(0.15)) return;
+    if (this.healed || !(power || faults.has("kill")) || !this.dice.chance(0.15)) return;
     this.deps.coverage.hit(where);
     const place = this.places.get(process.machine.id)!;
     this.crash(place, { power, why: where });

@@ -51,6 +51,7 @@ export class Nemesis {
     const { network, machines, history } = this.deps;
     this.stopped = true;
     network.heal();
+    machines.heal();
     machines.startNewcomers(history.configuration);
     Object.assign(network.mood, { delayUs: 300, loss: 0, doubled: 0, late: 0 });
     for (const place of this.places()) {
