@@ -43,6 +43,12 @@ export interface Load {
   readonly valueBytes: number;
   readonly limit: number;
   readonly backgroundPuts: number;
+  /** Of watches, shared by the connections. */
+  readonly streams: number;
+  /** Of each stream. */
+  readonly watches: number;
+  /** Puts a second, where they come steadily. */
+  readonly rate: number;
 }
 
 export interface LoadSummary {
@@ -56,28 +62,70 @@ export interface LoadSummary {
 
 let runCounter = 0;
 
-/** Throws when a request failed: a figure from failures would be worth nothing. */
-export async function runLoad(
-  binary: string,
-  endpoints: readonly string[],
-  load: Load,
-): Promise<LoadSummary> {
-  const args = [
+function argsOf(endpoints: readonly string[], load: Load): readonly string[] {
+  return [
     ...["-endpoints", endpoints.join(","), "-client", load.client, "-workload", load.workload],
     ...["-clients", String(load.clients), "-connections", String(load.connections)],
     ...["-requests", String(load.requests), "-duration", `${load.durationMs}ms`],
     ...["-keys", String(load.keys), "-from", String(load.from), "-value-bytes", String(load.valueBytes)],
     ...["-limit", String(load.limit), "-background-puts", String(load.backgroundPuts)],
+    ...["-streams", String(load.streams), "-watches", String(load.watches), "-rate", String(load.rate)],
     ...["-run", `${process.pid}-${runCounter++}`],
   ];
-  const timeoutMs = 2 * load.durationMs + graceMs;
-  const ended = await runToEnd(binary, args, { cwd: undefined, env: {}, input: undefined, timeoutMs });
-  if (ended.code !== 0) throw new Error(`the load generator failed (${args.join(" ")}):\n${ended.stderr}`);
-  const summary = JSON.parse(ended.stdout) as LoadSummary & { errors: number; firstError: string };
+}
+
+/**
+ * Calls `started` when all connections and streams are there and the clock starts.
+ * Throws when a request failed: a figure from failures would be worth nothing.
+ */
+export async function runLoad(
+  binary: string,
+  endpoints: readonly string[],
+  load: Load,
+  started: () => void = () => {},
+): Promise<LoadSummary> {
+  const args = argsOf(endpoints, load);
+  const run = new TestProcess(binary, args, { cwd: undefined, env: {}, input: undefined });
+  const timer = setTimeout(() => run.signal("SIGKILL"), 2 * load.durationMs + graceMs);
+  // One that fails before is told of below.
+  run.stdout.waitFor("the start", (line) => line === "started").then(started, () => {});
+  const { code } = await run.exited;
+  clearTimeout(timer);
+  if (code !== 0) throw new Error(`the load generator failed (${args.join(" ")}):\n${run.stderr.text}`);
+  const last = run.stdout.text.trimEnd().split("\n").at(-1)!;
+  const summary = JSON.parse(last) as LoadSummary & { errors: number; firstError: string };
   if (summary.errors > 0)
     throw new Error(`${summary.errors} of ${summary.requests} requests failed: ${summary.firstError}`);
   if (summary.requests === 0) throw new Error(`no request was answered in time (${args.join(" ")})`);
   return summary;
+}
+
+const holdTimeoutMs = 60_000;
+const stopGraceMs = 5_000;
+
+/** Resolves when the server holds what the load asks for; it does until `stop`. */
+export async function startHolding(
+  binary: string,
+  endpoints: readonly string[],
+  load: Load,
+): Promise<{ stop(): Promise<void> }> {
+  const args = argsOf(endpoints, load);
+  const started = new TestProcess(binary, args, { cwd: undefined, env: {}, input: undefined });
+  const timer = setTimeout(() => started.signal("SIGKILL"), holdTimeoutMs);
+  try {
+    await started.stdout.waitFor("ready", (line) => line === "ready");
+  } catch (error) {
+    throw new Error(`the load generator failed (${args.join(" ")}):\n${started.stderr.text}`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+  return {
+    stop: async () => {
+      await started.stop(stopGraceMs);
+    },
+  };
 }
 
 export interface Probe {

@@ -11,12 +11,13 @@ import {
   type LoadFigures,
   loadOf,
   measureLoad,
+  startClusters,
 } from "./measure.js";
 import { machineFacts } from "./proc.js";
 import type { GrowthResult, Plot, Point, Series, Side } from "./results.js";
 import { loadKeys } from "./rows.js";
+import type { Launches } from "./servers.js";
 import { median } from "./statistics.js";
-import { type Launches, startClusters } from "./suites.js";
 
 const clientCounts = [1, 10, 100, 1_000] as const;
 const valueSizes = [16, 256, 4_096, 65_536] as const;

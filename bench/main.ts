@@ -13,8 +13,8 @@ import { machineFacts } from "./proc.js";
 import { measureProfiles } from "./profile.js";
 import { type RowResult, resultsDirectory, type Side, type TableResult, writeResult } from "./results.js";
 import { rows } from "./rows.js";
-import { plainLaunch } from "./servers.js";
-import { type Launches, measureRows } from "./suites.js";
+import { type Launches, plainLaunch } from "./servers.js";
+import { measureRows } from "./suites.js";
 import { machineLine, missed, plainTable, tables } from "./table.js";
 
 function findServers(options: BenchOptions): Partial<Record<Side, ServerBinary>> {
@@ -47,7 +47,7 @@ function resultPath(options: BenchOptions, kind: string): string {
 async function runTable(bench: Bench, servers: Partial<Record<Side, ServerBinary>>): Promise<void> {
   const { options, say } = bench;
   const chosen = rows.filter(
-    (row) => options.only.test(row.id) && !(options.quick && row.kind !== "load" && row.keys > 200_000),
+    (row) => options.only.test(row.id) && !(options.quick && "keys" in row && row.keys > 200_000),
   );
   if (chosen.length === 0) throw new Error(`no row matches ${options.only.source}`);
   const machine = await machineFacts(options.directory);

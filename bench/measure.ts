@@ -4,7 +4,7 @@ import { type Load, type LoadSummary, runLoad } from "./generator.js";
 import type { BenchOptions } from "./options.js";
 import type { Samples, Side } from "./results.js";
 import { loadKeys, valueBytes } from "./rows.js";
-import type { BenchCluster } from "./servers.js";
+import { BenchCluster, type Launch, type Launches } from "./servers.js";
 import { type Metric, percentile } from "./statistics.js";
 
 /** Work that a server puts off (flushes, collections) is begun by then, and belongs to the requests that made it. */
@@ -34,7 +34,7 @@ export function loadOf(options: BenchOptions, more: Partial<Load>): Load {
       requests: 0,
       durationMs: 3_000,
     },
-    ...{ keys: loadKeys, from: 0, valueBytes, limit: 0, backgroundPuts: 0 },
+    ...{ keys: loadKeys, from: 0, valueBytes, limit: 0, backgroundPuts: 0, streams: 1, watches: 1, rate: 0 },
     ...more,
   };
 }
@@ -71,16 +71,17 @@ export interface LoadFigures {
 }
 
 export async function measureLoad(bench: Bench, cluster: BenchCluster, load: Load): Promise<LoadFigures> {
-  const before = cluster.cpuSeconds;
-  const summary: LoadSummary = await runLoad(bench.generator, cluster.endpoints, load);
+  let before = cluster.cpuSeconds;
+  const summary: LoadSummary = await runLoad(bench.generator, cluster.endpoints, load, () => {
+    before = cluster.cpuSeconds;
+  });
   await delay(settleMs);
   const used = cluster.cpuSeconds - before;
   return {
     throughput: summary.requests / summary.seconds,
     p50: percentile(summary.latencyBuckets, 0.5) / tenthsPerMs,
     p99: percentile(summary.latencyBuckets, 0.99) / tenthsPerMs,
-    // Each client asks once before the clock starts.
-    serverCpu: (used * 1e6) / (summary.requests + load.clients),
+    serverCpu: (used * 1e6) / summary.requests,
     generatorCpu: (summary.cpuSeconds * 1e6) / summary.requests,
   };
 }
@@ -94,6 +95,19 @@ export async function interleave(
   const present = Object.values(clusters);
   for (let run = 0; run < runs; run++) {
     for (const cluster of run % 2 === 0 ? present : present.toReversed()) await step(cluster, run);
+  }
+}
+
+export async function startClusters(bench: Bench, launches: Launches, members: number): Promise<Clusters> {
+  const clusters: Clusters = {};
+  try {
+    for (const [side, launch] of Object.entries(launches) as [Side, Launch][]) {
+      clusters[side] = await BenchCluster.start(side, launch, { members, under: bench.options.directory });
+    }
+    return clusters;
+  } catch (error) {
+    await destroyAll(clusters);
+    throw error;
   }
 }
 

@@ -19,6 +19,10 @@ export interface RowResult {
   readonly samples: Partial<Record<Side, Samples>>;
 }
 
+export function newResult({ id, title, targets }: Omit<RowResult, "samples">): RowResult {
+  return { id, title, targets, samples: {} };
+}
+
 export interface TableResult {
   readonly kind: "table";
   readonly startedAt: string;

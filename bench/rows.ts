@@ -1,7 +1,8 @@
 /** The rows of the table, each with what it is to reach. */
 import type { Target } from "./statistics.js";
+import { type HoldRow, holdRows, type StreamRow, streamRows } from "./stream-rows.js";
 
-interface RowBase {
+export interface RowBase {
   /** Chosen by `--only`. */
   readonly id: string;
   readonly title: string;
@@ -34,7 +35,7 @@ export interface StoreRow extends RowBase {
   readonly since: readonly [major: number, minor: number];
 }
 
-export type Row = LoadRow | StoreRow;
+export type Row = LoadRow | StreamRow | StoreRow | HoldRow;
 
 export const valueBytes = 256;
 /** Keys that the load rows write and read. */
@@ -137,4 +138,10 @@ function storeRows(keys: 200_000 | 1_000_000): readonly StoreRow[] {
   ];
 }
 
-export const rows: readonly Row[] = [...loadRows(), ...storeRows(200_000), ...storeRows(1_000_000)];
+export const rows: readonly Row[] = [
+  ...loadRows(),
+  ...streamRows,
+  ...storeRows(200_000),
+  ...storeRows(1_000_000),
+  ...holdRows,
+];

@@ -22,6 +22,8 @@ export interface Launch {
   readonly firstArgs: readonly string[];
 }
 
+export type Launches = Partial<Record<Side, Launch>>;
+
 export function plainLaunch(binary: ServerBinary): Launch {
   return { binary, command: binary.path, firstArgs: [] };
 }

@@ -35,6 +35,8 @@ export const metrics = {
   generatorCpu: { unit: "µs", better: "less" },
   restart: { unit: "ms", better: "less" },
   resident: { unit: "MB", better: "less" },
+  /** Resident memory for each of many things that a server holds. */
+  perItem: { unit: "B", better: "less" },
 } as const;
 export type Metric = keyof typeof metrics;
 

@@ -10,10 +10,13 @@ import {
   interleave,
   loadOf,
   measureLoad,
+  startClusters,
 } from "./measure.js";
-import type { RowResult, Side } from "./results.js";
+import { newResult, type RowResult } from "./results.js";
 import { type LoadRow, loadKeys, type Row, type StoreRow } from "./rows.js";
-import { BenchCluster, type Launch } from "./servers.js";
+import type { Launches } from "./servers.js";
+import type { HoldRow, StreamRow } from "./stream-rows.js";
+import { measureHoldRow, measureStreamRow } from "./stream-suites.js";
 
 /** A store in peace: background work done, memory no longer needed given back. */
 const peaceMs = 4_000;
@@ -23,25 +26,6 @@ const storeReadMs = { full: 4_000, quick: 1_500 } as const;
 const writeMsMax = 40_000;
 const quickRequests = 5_000;
 const bytesPerMegabyte = 1e6;
-
-export type Launches = Partial<Record<Side, Launch>>;
-
-export async function startClusters(bench: Bench, launches: Launches, members: number): Promise<Clusters> {
-  const clusters: Clusters = {};
-  try {
-    for (const [side, launch] of Object.entries(launches) as [Side, Launch][]) {
-      clusters[side] = await BenchCluster.start(side, launch, { members, under: bench.options.directory });
-    }
-    return clusters;
-  } catch (error) {
-    await destroyAll(clusters);
-    throw error;
-  }
-}
-
-function newResult(row: Row): RowResult {
-  return { id: row.id, title: row.title, targets: row.targets, samples: {} };
-}
 
 /** Calls `finished` for each row as it is measured. */
 export async function measureRows(
@@ -54,8 +38,23 @@ export async function measureRows(
     const loads = rows.filter((row): row is LoadRow => row.kind === "load" && row.members === members);
     if (loads.length > 0) await measureLoads(bench, launches, loads, members, finished);
   }
-  const stores = rows.filter((row): row is StoreRow => row.kind !== "load");
+  const streams = rows.filter((row): row is StreamRow => row.kind === "stream");
+  if (streams.length > 0) {
+    const clusters = await startClusters(bench, launches, 1);
+    try {
+      for (const row of streams) finished(await measureStreamRow(bench, clusters, row));
+    } finally {
+      await destroyAll(clusters);
+    }
+  }
+  const stores = rows.filter(isStoreRow);
   if (stores.length > 0) await measureStores(bench, launches, stores, finished);
+  for (const row of rows.filter((row): row is HoldRow => row.kind === "hold"))
+    finished(await measureHoldRow(bench, launches, row));
+}
+
+function isStoreRow(row: Row): row is StoreRow {
+  return row.kind === "read" || row.kind === "restart" || row.kind === "resident";
 }
 
 async function measureLoads(

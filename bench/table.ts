@@ -28,6 +28,7 @@ const metricNames: Readonly<Record<Metric, string>> = {
   generatorCpu: "generator CPU",
   restart: "time",
   resident: "memory",
+  perItem: "memory of one",
 };
 
 /** "throughput 3.1 (≥ 2.5 ok)": the ratio beside what it has to be. */
@@ -71,6 +72,12 @@ function isLoad(row: RowResult): boolean {
   return row.samples.ours?.throughput !== undefined || row.samples.etcd?.throughput !== undefined;
 }
 
+/** A row with one figure has it under one name. */
+function metricOf(row: RowResult): Metric {
+  const [metric] = Object.keys({ ...row.samples.ours, ...row.samples.etcd });
+  return (metric as Metric | undefined) ?? row.targets[0]?.metric ?? "resident";
+}
+
 /** Both tables as cells, headers first: rows under load, and rows with one figure. */
 export function tables(rows: readonly RowResult[]): readonly (readonly (readonly Cell[])[])[] {
   const loads = rows.filter(isLoad);
@@ -78,7 +85,6 @@ export function tables(rows: readonly RowResult[]): readonly (readonly (readonly
   const found: (readonly (readonly Cell[])[])[] = [];
   if (loads.length > 0) found.push([loadHeader, ...loads.map(loadCells)]);
   if (singles.length > 0) {
-    const metricOf = (row: RowResult): Metric => (row.id.startsWith("restart") ? "restart" : "resident");
     found.push([singleHeader, ...singles.map((row) => singleCells(row, metricOf(row)))]);
   }
   return found;

@@ -164,15 +164,7 @@ func (c *leanConnection) send(s *slot, now time.Time) {
 	c.byStream[s.stream] = s
 	c.underWay++
 	c.encoded.Reset()
-	for _, field := range [...]hpack.HeaderField{
-		{Name: ":method", Value: "POST"},
-		{Name: ":scheme", Value: "http"},
-		{Name: ":path", Value: c.plan.job.method()},
-		{Name: ":authority", Value: "127.0.0.1"},
-		{Name: "content-type", Value: "application/grpc"},
-		{Name: "user-agent", Value: "quorate-bench"},
-		{Name: "te", Value: "trailers"},
-	} {
+	for _, field := range requestFields(c.plan.job.method()) {
 		// bytes.Buffer takes every write.
 		_ = c.encoder.WriteField(field)
 	}
@@ -182,6 +174,18 @@ func (c *leanConnection) send(s *slot, now time.Time) {
 	binary.BigEndian.PutUint32(s.request[1:], uint32(len(s.request)-5))
 	s.toSend = s.request
 	c.push(s)
+}
+
+func requestFields(method string) []hpack.HeaderField {
+	return []hpack.HeaderField{
+		{Name: ":method", Value: "POST"},
+		{Name: ":scheme", Value: "http"},
+		{Name: ":path", Value: method},
+		{Name: ":authority", Value: "127.0.0.1"},
+		{Name: "content-type", Value: "application/grpc"},
+		{Name: "user-agent", Value: "quorate-bench"},
+		{Name: "te", Value: "trailers"},
+	}
 }
 
 // push sends what the windows let out; the rest waits for a WINDOW_UPDATE.

@@ -30,10 +30,13 @@ type options struct {
 	valueBytes     int
 	limit          int
 	backgroundPuts int
+	streams        int
+	watches        int
+	rate           int
 	run            string
 }
 
-// summary is what a run prints, as one line of JSON.
+// summary is what a run prints at its end, as one line of JSON.
 type summary struct {
 	Requests       int64       `json:"requests"`
 	Errors         int64       `json:"errors"`
@@ -50,7 +53,7 @@ func parseOptions() options {
 	var endpoints string
 	flag.StringVar(&endpoints, "endpoints", "127.0.0.1:2379", "comma separated host:port, the first takes the first connection")
 	flag.StringVar(&o.client, "client", "grpc-go", "grpc-go or lean")
-	flag.StringVar(&o.workload, "workload", "put", "what is asked, see workloads.go; or probe")
+	flag.StringVar(&o.workload, "workload", "put", "what is asked, see workloads.go, watch.go, lease.go; or probe")
 	flag.IntVar(&o.clients, "clients", 1, "requests in flight at most")
 	flag.IntVar(&o.connections, "connections", 1, "TCP connections, shared by the clients")
 	flag.Int64Var(&o.requests, "requests", 0, "ends after this many, 0: not by count")
@@ -60,6 +63,9 @@ func parseOptions() options {
 	flag.IntVar(&o.valueBytes, "value-bytes", 256, "size of a value")
 	flag.IntVar(&o.limit, "limit", 0, "keys in a page")
 	flag.IntVar(&o.backgroundPuts, "background-puts", 0, "puts of new keys a second beside the measured requests")
+	flag.IntVar(&o.streams, "streams", 1, "streams of watches, shared by the connections")
+	flag.IntVar(&o.watches, "watches", 1, "watches of each stream")
+	flag.IntVar(&o.rate, "rate", 1_000, "puts a second where they come steadily")
 	flag.StringVar(&o.run, "run", "r", "goes into the names of keys that must be new to each run")
 	flag.Parse()
 	o.endpoints = strings.Split(endpoints, ",")
@@ -85,17 +91,27 @@ func run(o options) error {
 	if o.workload == "probe" {
 		return probe(o)
 	}
-	job, err := newWorkload(o)
-	if err != nil {
-		return err
-	}
 	// A server that stops answering must not hold the benchmark: twice the time, and what starting may take.
 	watchdog := time.AfterFunc(2*o.duration+30*time.Second, func() {
 		fmt.Fprintln(os.Stderr, "load: no end in sight, given up")
 		os.Exit(3)
 	})
 	defer watchdog.Stop()
-	plan := newPlan(o, job)
+	plan := newPlan(o)
+	if job := newStreamJob(o, plan); job != nil {
+		if o.workload == "hold-watches" {
+			watchdog.Stop()
+		}
+		if err := driveStreams(o, plan, job); err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(plan.summary())
+	}
+	job, err := newWorkload(o)
+	if err != nil {
+		return err
+	}
+	plan.job = job
 	stopBackground := startBackgroundPuts(o)
 	defer stopBackground()
 	switch o.client {

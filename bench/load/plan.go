@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"math/bits"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,10 +67,12 @@ type plan struct {
 	ended     time.Time
 	cpuBefore float64
 	cpuAfter  float64
+	// measuring is for streams: what comes at other times is not counted.
+	measuring atomic.Bool
 }
 
-func newPlan(o options, job workload) *plan {
-	p := &plan{job: job, deadline: o.duration, counted: o.requests > 0, start: make(chan struct{})}
+func newPlan(o options) *plan {
+	p := &plan{deadline: o.duration, counted: o.requests > 0, start: make(chan struct{})}
 	p.left.Store(o.requests)
 	for range o.clients {
 		p.workers = append(p.workers, &worker{})
@@ -76,12 +80,22 @@ func newPlan(o options, job workload) *plan {
 	return p
 }
 
+// startedLine is printed when everything is set up, for whoever looks at what the servers take from then on.
+const startedLine = "started"
+
 // release starts the clock once `parties` have called ready.Done.
 func (p *plan) release() {
 	p.ready.Wait()
+	fmt.Println(startedLine)
 	p.cpuBefore = cpuSeconds()
 	p.started = time.Now()
 	close(p.start)
+}
+
+// fail ends the program: a stream broke, and nobody would wait for what was to come on it.
+func (p *plan) fail(err error) {
+	fmt.Fprintln(os.Stderr, "load:", err)
+	os.Exit(1)
 }
 
 func (p *plan) finish() {

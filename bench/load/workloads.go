@@ -50,17 +50,24 @@ func (b *base) streams() bool  { return false }
 // put overwrites keys of a key space, at random; fill writes each key of a span once.
 type put struct {
 	base
-	keys, from int
-	value      []byte
-	filled     atomic.Int64
-	fill       bool
+	counter
+	value []byte
+	fill  bool
 }
+
+// counter hands out each number of a span once, in an order unlike theirs.
+type counter struct {
+	keys, from int
+	taken      atomic.Int64
+}
+
+// take begins again where all were taken: by the unmeasured request of a client past the end.
+func (c *counter) take() int { return c.from + scrambled(int(c.taken.Add(1)-1)%c.keys, c.keys) }
 
 func (p *put) next(client int, buffer []byte) []byte {
 	number := 0
 	if p.fill {
-		// The unmeasured request of a client past the end writes again what is there.
-		number = p.from + scrambled(int(p.filled.Add(1)-1)%p.keys, p.keys)
+		number = p.take()
 	} else {
 		number = p.randoms[client].IntN(p.keys)
 	}
@@ -197,9 +204,13 @@ func newWorkload(o options) (workload, error) {
 	ranged := span{base: newBase(rangePath, o.clients), keys: o.keys, valueBytes: o.valueBytes, received: make([]int, o.clients)}
 	switch o.workload {
 	case "put":
-		return &put{base: newBase(putPath, o.clients), keys: o.keys, value: value}, nil
+		return &put{base: newBase(putPath, o.clients), counter: counter{keys: o.keys}, value: value}, nil
 	case "fill":
-		return &put{base: newBase(putPath, o.clients), keys: o.keys - o.from, from: o.from, value: value, fill: true}, nil
+		return &put{base: newBase(putPath, o.clients), counter: counter{keys: o.keys - o.from, from: o.from}, value: value, fill: true}, nil
+	case "grant":
+		return &leaseGrant{base: newBase(grantPath, o.clients), counter: counter{keys: o.keys}}, nil
+	case "put-leased":
+		return &leaseGrant{base: newBase(putPath, o.clients), counter: counter{keys: o.keys}, withKeys: true, value: value}, nil
 	case "get", "serializable-get":
 		serializable := o.workload == "serializable-get"
 		return &get{base: newBase(rangePath, o.clients), keys: o.keys, valueBytes: o.valueBytes, serializable: serializable}, nil

@@ -61,6 +61,16 @@ describe("tables", () => {
     expect(singles![1]).toEqual(["restart", "500 ms", "– ms", "–", "time – (≤ 0.5)"]);
   });
 
+  test("a row with one figure has the unit of that figure", () => {
+    const held: RowResult = {
+      ...{ id: "memory-watch-10k", title: "memory of a watch" },
+      targets: [{ metric: "perItem", bound: 1 }],
+      samples: { ours: { perItem: [500] }, etcd: { perItem: [1_000] } },
+    };
+    const cells = ["memory of a watch", "500 B", "1,000 B", "0.5", "memory of one 0.5 (≤ 1 ok)"];
+    expect(tables([held])[0]![1]).toEqual(cells);
+  });
+
   test("every line has as many cells as its header", () => {
     for (const cells of tables([restart, put]))
       for (const line of cells) expect(line).toHaveLength(cells[0]!.length);
@@ -120,7 +130,8 @@ describe("rows", () => {
     for (const row of rows) {
       for (const { metric } of row.targets) {
         if (row.kind === "restart" || row.kind === "resident") expect(metric).toBe(row.kind);
-        else expect(["throughput", "p50", "serverCpu"]).toContain(metric);
+        else if (row.kind === "hold") expect(metric).toBe("perItem");
+        else expect(["throughput", "p50", "p99", "serverCpu"]).toContain(metric);
       }
     }
   });

@@ -1,0 +1,105 @@
+/** The rows about watches and leases, measured. */
+import { setTimeout as delay } from "node:timers/promises";
+import { runLoad, startHolding } from "./generator.js";
+import {
+  addFigures,
+  type Bench,
+  type Clusters,
+  destroyAll,
+  fill,
+  interleave,
+  loadOf,
+  measureLoad,
+  startClusters,
+} from "./measure.js";
+import { newResult, type RowResult } from "./results.js";
+import type { BenchCluster, Launches } from "./servers.js";
+import type { HoldRow, StreamRow } from "./stream-rows.js";
+
+const durationMs = { full: 3_000, quick: 700 } as const;
+const putsMsMax = 60_000;
+const quickShare = 10;
+/** Memory is looked at when garbage was collected and given back. */
+const peaceMs = 6_000;
+const holdRunsMax = 3;
+const holdStreams = 100;
+const holdConnections = 10;
+/** A server that has run takes memory that it did not at its start; that is not what is held. */
+const warmKeys = 10_000;
+const grantClients = 300;
+const grantsPerSecondMin = 500;
+
+export async function measureStreamRow(bench: Bench, clusters: Clusters, row: StreamRow): Promise<RowResult> {
+  const { quick, runs } = bench.options;
+  const { workload, clients, connections, streams, watches, rate } = row;
+  const result = newResult(row);
+  const full = loadOf(bench.options, {
+    ...{ workload, clients, connections, streams, watches, rate },
+    requests: quick ? Math.ceil(row.requests / quickShare) : row.requests,
+    durationMs: row.requests > 0 ? putsMsMax : quick ? durationMs.quick : durationMs.full,
+  });
+  await interleave(clusters, 1, async (cluster) => {
+    await measureLoad(bench, cluster, full);
+  });
+  await interleave(clusters, runs, async (cluster) => {
+    result.samples[cluster.side] ??= {};
+    addFigures(result.samples[cluster.side]!, await measureLoad(bench, cluster, full));
+  });
+  return result;
+}
+
+/** On servers of its own each time, as memory that was taken once is not always given back. */
+export async function measureHoldRow(bench: Bench, launches: Launches, row: HoldRow): Promise<RowResult> {
+  const result = newResult(row);
+  for (let run = 0; run < Math.min(bench.options.runs, holdRunsMax); run++) {
+    const clusters = await startClusters(bench, launches, 1);
+    try {
+      await interleave(clusters, 1, async (cluster) => {
+        result.samples[cluster.side] ??= {};
+        addFigures(result.samples[cluster.side]!, { perItem: await bytesHeld(bench, cluster, row) });
+      });
+    } finally {
+      await destroyAll(clusters);
+    }
+  }
+  return result;
+}
+
+async function bytesHeld(bench: Bench, cluster: BenchCluster, row: HoldRow): Promise<number> {
+  await fill(bench, cluster, warmKeys, 0);
+  await delay(peaceMs);
+  const before = cluster.residentBytes;
+  const hold = row.holds === "watches" ? holdWatches : holdLeases;
+  const after = await hold(bench, cluster, row);
+  return (after - before) / row.count;
+}
+
+async function holdWatches(bench: Bench, cluster: BenchCluster, { count }: HoldRow): Promise<number> {
+  const load = loadOf(bench.options, {
+    ...{ workload: "hold-watches", connections: holdConnections },
+    ...{ streams: holdStreams, watches: count / holdStreams },
+  });
+  const holding = await startHolding(bench.generator, cluster.endpoints, load);
+  try {
+    await delay(peaceMs);
+    return cluster.residentBytes;
+  } finally {
+    await holding.stop();
+  }
+}
+
+async function holdLeases(bench: Bench, cluster: BenchCluster, row: HoldRow): Promise<number> {
+  for (const workload of row.holds === "leases" ? ["grant"] : ["grant", "put-leased"]) {
+    await runLoad(
+      bench.generator,
+      cluster.endpoints,
+      loadOf(bench.options, {
+        ...{ client: "lean", workload, keys: row.count, clients: grantClients, connections: 30 },
+        // Each client asks once before the count begins.
+        ...{ requests: row.count - grantClients, durationMs: (row.count / grantsPerSecondMin) * 1_000 },
+      }),
+    );
+  }
+  await delay(peaceMs);
+  return cluster.residentBytes;
+}
