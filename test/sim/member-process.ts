@@ -42,6 +42,7 @@ import { SimulatedLog } from "./simulated-log.js";
 import type { SimulatedStore } from "./simulated-store.js";
 import type { StateChecks } from "./state-checks.js";
 import type { Trace } from "./trace.js";
+import { countWatchPlaces } from "./watch-coverage.js";
 
 /** What a machine has besides its disk, and what it was told. */
 export interface Machine {
@@ -105,6 +106,8 @@ export class MemberProcess implements Owner {
     this.dice = Dice.of(deps.options.seed, `process ${machine.name} ${life}`);
     this.clock = new LocalClock(deps.scheduler, this, machine.clock);
     this.hub = new WatchHub({ source: () => this.watchSource(), wake: () => this.watches.wake() });
+    countWatchPlaces(this.hub, deps.coverage);
+    deps.sabotage.hub(this.hub);
     this.watches = new MemberWatches({ hub: this.hub, fail: (error) => deps.failed(this, error) });
   }
 

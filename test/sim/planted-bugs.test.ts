@@ -23,6 +23,11 @@ const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly ove
   "snapshot-ahead-of-data": { seeds: 20 },
   "apply-before-committed-elsewhere": { seeds: 3 },
   "serve-unconfirmed-read": { seeds: 30 },
+  "progress-overtakes-events": { seeds: 10 },
+  "event-lost-at-seam": { seeds: 10 },
+  "watch-not-told-of-snapshot": { seeds: 10 },
+  "previous-pair-of-wrong-revision": { seeds: 10 },
+  "compacted-watch-goes-on": { seeds: 10 },
 };
 
 describe("a planted bug is found", () => {

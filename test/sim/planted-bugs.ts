@@ -5,6 +5,9 @@
 import type { MemberCore } from "../../src/member/core/core.js";
 import type { Effects } from "../../src/member/core/events.js";
 import { encodeNumber, revisionKey } from "../../src/member/core/replicated-state.js";
+import type { RevisionId } from "../../src/mvcc/contract.js";
+import type { Watch } from "../../src/mvcc/watch/watch.js";
+import type { WatchHub } from "../../src/mvcc/watch/watch-hub.js";
 import type { RecoveredLog } from "../../src/ports/raft-log.js";
 import type { RevisionStore } from "../../src/ports/revision-store.js";
 import type { SimulatedLog } from "./simulated-log.js";
@@ -21,6 +24,11 @@ export const plantedBugs = [
   "snapshot-ahead-of-data",
   "apply-before-committed-elsewhere",
   "serve-unconfirmed-read",
+  "progress-overtakes-events",
+  "event-lost-at-seam",
+  "watch-not-told-of-snapshot",
+  "previous-pair-of-wrong-revision",
+  "compacted-watch-goes-on",
 ] as const;
 
 export type PlantedBug = (typeof plantedBugs)[number];
@@ -31,6 +39,7 @@ export interface Sabotage {
   recovered(recovered: RecoveredLog): RecoveredLog;
   core(core: MemberCore): void;
   log(log: SimulatedLog): SimulatedLog;
+  hub(hub: WatchHub): void;
 }
 
 const sound: Sabotage = {
@@ -38,6 +47,7 @@ const sound: Sabotage = {
   recovered: (recovered) => recovered,
   core: () => {},
   log: (log) => log,
+  hub: () => {},
 };
 
 export function sabotageOf(bug: PlantedBug | undefined): Sabotage {
@@ -183,7 +193,81 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
       };
     },
   },
+
+  /** A progress notification goes out while some watches of the stream are served from history. */
+  "progress-overtakes-events": {
+    hub: (hub) => {
+      const open = hub.open.bind(hub);
+      hub.open = (outlet) => {
+        const stream = open(outlet);
+        Object.defineProperty(stream, "lagging", { get: () => 0, set: () => {} });
+        inside<{ isUpToDate(): boolean }>(stream).isUpToDate = () => true;
+        return stream;
+      };
+    },
+  },
+
+  /** A watch counts as live one revision too early: what was committed during its last slice is lost. */
+  "event-lost-at-seam": {
+    hub: (hub) => {
+      const { behind } = inside<{ behind: CatchUpInside }>(hub);
+      const step = behind.step.bind(behind);
+      behind.step = (source) => {
+        step(source);
+        for (const watch of behind.watches) {
+          if (watch.next === source.store.revision) behind.host.promote(watch);
+        }
+      };
+    },
+  },
+
+  /** A snapshot takes the place of the store, and watches that were live stay so, without what it brought. */
+  "watch-not-told-of-snapshot": {
+    hub: (hub) => {
+      const hubInside = inside<{ adopt(store: unknown): void; store: unknown; committedChanges: unknown[] }>(
+        hub,
+      );
+      hubInside.adopt = (store) => {
+        hubInside.store = store;
+        hubInside.committedChanges = [];
+      };
+    },
+  },
+
+  /** prev_kv is the pair before the one before. */
+  "previous-pair-of-wrong-revision": {
+    hub: (hub) => {
+      const committed = hub.committed.bind(hub);
+      const before = new Map<string, RevisionId | undefined>();
+      hub.committed = (revision, changes) => {
+        const wrong = changes.map((change) => ({
+          ...change,
+          previous: before.get(change.key) ?? change.previous,
+        }));
+        for (const { key, previous } of changes) before.set(key, previous);
+        committed(revision, wrong);
+      };
+    },
+  },
+
+  /** A watch that waits for what is compacted is served what is left, and not told (etcd-io/etcd #19179). */
+  "compacted-watch-goes-on": {
+    hub: (hub) => {
+      const { behind } = inside<{ behind: CatchUpInside }>(hub);
+      behind.endCompacted = (compactRevision) => {
+        for (const watch of behind.watches) watch.next = Math.max(watch.next, compactRevision);
+      };
+    },
+  },
 };
+
+/** What planted bugs change inside the part of the hub that serves history. */
+interface CatchUpInside {
+  readonly watches: ReadonlySet<Watch>;
+  readonly host: { promote(watch: Watch): void };
+  step(source: { readonly store: { readonly revision: number } }): void;
+  endCompacted(compactRevision: number): void;
+}
 
 function afterTurn(core: MemberCore, change: (effects: Effects) => void): void {
   const turn = core.turn.bind(core);

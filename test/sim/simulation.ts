@@ -18,6 +18,7 @@ import { Network } from "./network.js";
 import type { SimOptions } from "./options.js";
 import { RaftChecks } from "./raft-checks.js";
 import { type Owner, outsidePromises, Scheduler } from "./scheduler.js";
+import { makeLimitsSmall } from "./small-limits.js";
 import { StateChecks } from "./state-checks.js";
 import { Trace } from "./trace.js";
 import { SimulatedCrash, Violation } from "./violation.js";
@@ -98,6 +99,7 @@ class Simulation {
 
   run(): SimResult {
     const stopWatching = this.machines.watchFailpoints();
+    const restoreLimits = makeLimitsSmall();
     const onRejection = (error: unknown): void => {
       if (!(error instanceof SimulatedCrash)) this.violated(error);
     };
@@ -109,6 +111,7 @@ class Simulation {
     } finally {
       process.off("unhandledRejection", onRejection);
       stopWatching();
+      restoreLimits();
     }
     const { options, violation, coverage, scheduler, clientChecks, trace } = this;
     return {
