@@ -33,6 +33,7 @@ export const branches = [
   "log/torn write cut, crash before the cut was durable",
   "log/segment begun",
   "log/segments released",
+  "log/segments released, crash before that was durable",
   "log/rename lost",
   "log/unlink lost",
   "log/store ahead of log at start",

@@ -37,7 +37,7 @@ export async function receiveImage(
       // Renamed, and named as the one in use: a crash in between finds either.
       disk.switchingTo = incoming;
       await process.sleep(disk.syncUs());
-      process.mayCrash("snapshot/crash while installing");
+      process.mayCrash("snapshot/crash while installing", 0.15);
       disk.store = incoming;
       disk.switchingTo = undefined;
       deps.coverage.hit("snapshot/installed");

@@ -203,12 +203,23 @@ export class Machines {
     this.deps.coverage.failpoint(name, role);
     const place = this.places.get(process.machine.id)!;
     const { armed } = place;
-    if (armed === undefined || armed.name !== name || --armed.hitsLeft > 0) return undefined;
+    const isArmed = armed?.name === name && --armed.hitsLeft <= 0;
+    if (!isArmed && !this.crashesInstalling(name)) return undefined;
     this.deps.coverage.crashedAt(name, role);
     if (name.startsWith("compact")) this.deps.coverage.hit("compaction/crashed inside");
-    this.crash(place, { power: armed.power, why: `at ${name}` });
+    this.crash(place, { power: isArmed ? armed.power : this.dice.chance(0.5), why: `at ${name}` });
     this.startAfter(this.dice.exponential(700_000), place);
     throw new SimulatedCrash(name);
+  }
+
+  /** Images are installed too seldom for a failpoint that was armed before. */
+  private crashesInstalling(name: string): boolean {
+    return (
+      installing.has(name) &&
+      !this.healed &&
+      this.deps.options.faults.has("failpoint") &&
+      this.dice.chance(0.1)
+    );
   }
 
   private processDeps(): ProcessDeps {
@@ -227,7 +238,7 @@ export class Machines {
           if (message.type === "MsgVoteResp" && !message.reject) this.mayCrashAfterVote(process);
         }),
       failed: (process, error) => this.failed(process, error),
-      mayCrash: (process, where) => this.mayCrash(process, where),
+      mayCrash: (process, where, probability) => this.mayCrash(process, where, probability),
       started: (process) => trace.say(`${process.name} is up`),
       observed: (process, effects) => this.observed(process, effects),
     };
@@ -271,10 +282,10 @@ export class Machines {
   }
 
   /** At a place where a crash is seldom and tells much. */
-  private mayCrash(process: MemberProcess, where: Branch): void {
+  private mayCrash(process: MemberProcess, where: Branch, probability: number): void {
     const { faults } = this.deps.options;
     const power = faults.has("power");
-    if (this.healed || !(power || faults.has("kill")) || !this.dice.chance(0.15)) return;
+    if (this.healed || !(power || faults.has("kill")) || !this.dice.chance(probability)) return;
     this.deps.coverage.hit(where);
     const place = this.places.get(process.machine.id)!;
     this.crash(place, { power, why: where });
@@ -303,6 +314,12 @@ export class Machines {
     scheduler.after(this.dice.exponential(300_000), undefined, retire);
   }
 }
+
+const installing: ReadonlySet<string> = new Set([
+  "raftBeforeApplySnap",
+  "applyBeforeOpenSnapshot",
+  "raftAfterApplySnap",
+]);
 
 export function founderOf(id: MemberId): Founder {
   return { id, name: `m${id}`, peerUrls: [`http://m${id}:2380`] };

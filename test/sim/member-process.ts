@@ -66,7 +66,7 @@ export interface ProcessDeps {
   /** The process must stop: its disk failed, or it found something that can not be. */
   readonly failed: (process: MemberProcess, error: unknown) => void;
   /** A crash may happen here. */
-  readonly mayCrash: (process: MemberProcess, where: Branch) => void;
+  readonly mayCrash: (process: MemberProcess, where: Branch, probability: number) => void;
   readonly started: (process: MemberProcess) => void;
   /** After each turn. */
   readonly observed: (process: MemberProcess, effects: Effects) => void;
@@ -126,8 +126,8 @@ export class MemberProcess implements Owner {
 
   readonly sleep = (delayUs: number): Promise<void> => this.deps.scheduler.sleep(delayUs, this);
 
-  mayCrash(where: Branch): void {
-    this.deps.mayCrash(this, where);
+  mayCrash(where: Branch, probability: number): void {
+    this.deps.mayCrash(this, where, probability);
   }
 
   /** Opens a store for this process: the one in use, or an image that takes its place. */
@@ -188,7 +188,7 @@ export class MemberProcess implements Owner {
       sleep: this.sleep,
       watch: book,
       coverage,
-      beforeTailIsDurable: () => this.mayCrash("log/torn write cut, crash before the cut was durable"),
+      mayCrash: (where: Branch, probability: number) => this.mayCrash(where, probability),
     };
     if (!SimulatedLog.exists(disk)) {
       if (store.durableApplied.index > 0) throw new DamageError("a store without a log");

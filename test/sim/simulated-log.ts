@@ -16,7 +16,7 @@ import {
   segmentRef,
   sortedSegments,
 } from "../../src/storage/wal/segment-name.js";
-import type { Coverage } from "./coverage.js";
+import type { Branch, Coverage } from "./coverage.js";
 import { type SimulatedDisk, SimulatedFile } from "./disk.js";
 import type { Sleep } from "./simulated-store.js";
 
@@ -32,8 +32,8 @@ export interface LogDeps {
   readonly sleep: Sleep;
   readonly watch: LogWatch;
   readonly coverage: Coverage;
-  /** Called where a crash would leave a cut of a torn write half done. */
-  readonly beforeTailIsDurable: () => void;
+  /** Called where a crash would leave something half done that seldom is. */
+  readonly mayCrash: (where: Branch, probability: number) => void;
 }
 
 export interface LogOptions {
@@ -125,12 +125,13 @@ export class SimulatedLog implements RaftLog {
   async release(index: Index): Promise<void> {
     await this.appending;
     this.checkUsable();
-    const { disk, sleep, coverage } = this.deps;
+    const { disk, sleep, coverage, mayCrash } = this.deps;
     const released = this.writer.release(index);
     for (const { name } of released) disk.log.names.delete(name);
     if (released.length === 0) return;
     coverage.hit("log/segments released");
     await sleep(disk.syncUs());
+    mayCrash("log/segments released, crash before that was durable", 0.03);
     disk.log.sync();
   }
 
@@ -233,7 +234,7 @@ function settleTail(file: SimulatedFile, end: LogEnd, deps: LogDeps): void {
   if (end.torn) {
     deps.coverage.hit("log/torn write cut");
     file.write(new Uint8Array(file.sizeBytes - end.offsetBytes), end.offsetBytes);
-    deps.beforeTailIsDurable();
+    deps.mayCrash("log/torn write cut, crash before the cut was durable", 0.15);
   }
   // Killed processes leave writes in the page cache only.
   file.sync();
