@@ -29,10 +29,18 @@ export const limits = {
   uncommittedBytesMax: 256 * mib,
   /** Bytes of committed entries handed to apply at once: keeps one synchronous apply step below about 10 ms. */
   applyBatchBytesMax: 1 * mib,
+  /** Newest entries of the log that are kept as they came, and up to twice as many: what is applied and sent while all is well. */
+  logEntriesUnpacked: 1_024,
+  /** Older entries are packed in pieces of memory of this size. */
+  logPageBytes: 256 * kib,
+  /** Dropped pieces kept for the next entries: what 10,000 entries of 400 bytes take, the cut of --snapshot-count. */
+  logPagesSpare: 16,
   /** Stored revisions are packed in blocks of up to this size (design.md section 6). */
   blockBytesMax: 64 * kib,
-  /** Decoded blocks kept in memory for reads. */
-  blockCacheBytesMax: 64 * mib,
+  /** Blocks that were read are kept in memory, until nobody reads them for half a minute: a million pairs of 256 bytes fit. */
+  blockCacheBytesMax: 512 * mib,
+  /** …and at most this part of the memory that the machine or its container has. */
+  blockCacheMemoryPart: 1 / 8,
   /** Applied bytes that start a flush to LevelDB at once; less waits for the next heartbeat, so that blocks fill. */
   flushBytes: 1 * mib,
   /** Blocks that a pass over the store (scan, compaction, image) takes from LevelDB at once: one crossing, about 1 ms of checking and repacking. */

@@ -21,6 +21,8 @@ import type { ReplicatedState } from "./core/replicated-state.js";
 const caller = "member/store";
 /** Heartbeats that a small change may wait in memory: the log has it, and few flushes make full blocks. */
 const flushTicks = 5;
+/** Heartbeats after which cached revisions that nobody read meanwhile are dropped. */
+const dropUnreadTicks = 300;
 
 /** An open store and the state in memory that was built over it. */
 export interface OpenState {
@@ -51,6 +53,7 @@ export class StoreKeeper {
   private cutting = false;
   private installing = false;
   private ticksPending = 0;
+  private ticksToDrop = dropUnreadTicks;
   private closed = false;
 
   constructor(
@@ -84,6 +87,9 @@ export class StoreKeeper {
   tick(): void {
     this.ticksPending = this.current.pendingBytes === 0 ? 0 : this.ticksPending + 1;
     if (this.ticksPending >= flushTicks) this.flushBehind();
+    if (--this.ticksToDrop > 0) return;
+    this.ticksToDrop = dropUnreadTicks;
+    if (this.readable) this.current.dropUnread();
   }
 
   /** After a turn: flushes when much waits, and calls `onRoom` when the apply may go on. */

@@ -64,6 +64,9 @@ export interface RevisionStore extends RevisionLog, RevisionHistory {
    */
   compact(upTo: Revision, alive: RevisionAlive): Promise<void>;
 
+  /** Gives back the memory of cached revisions that nobody read since the last call. */
+  dropUnread(): void;
+
   /** An image of everything durable now (the caller flushes first). */
   openImage(): Promise<StoreImage>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * The stable part of the log as the state machine sees it: the window of durable entries since the last cut, in
- * memory, the newest snapshot of the store, and the hard state that start found.
+ * The stable part of the log as the state machine sees it: the durable entries since the last cut, in memory (the
+ * older ones packed, see entry-pages.ts), the newest snapshot of the store, and the hard state that start found.
  *
  * Example: `applySnapshot` at index 10, then `append` of 11…15: firstIndex 11, lastIndex 15, the term at 10 is
  * still known. `compact(13)`: firstIndex 14, the term at 13 is still known, 12 and below are unknown.
@@ -12,7 +12,9 @@
 import { assert } from "../base/assert.js";
 import type { Index, Term } from "../base/brand.js";
 import { emptyBytes } from "../base/bytes.js";
-import { pageEnd } from "./entry-page.js";
+import { limits } from "../base/limits.js";
+import { entrySizeBytes } from "./codec.js";
+import { EntryPages } from "./entry-pages.js";
 import type { ConfState, Entry, HardState, Snapshot, SnapshotMetadata } from "./types.js";
 import { emptyConfState } from "./types.js";
 
@@ -21,9 +23,10 @@ const noSnapshot: Snapshot = { data: emptyBytes, metadata: { confState: emptyCon
 export class MemoryLog {
   private hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   private newestSnapshot: Snapshot = noSnapshot;
-  /** Entry `index` is at position `index - cutIndex - 1`. */
-  private window: Entry[] = [];
-  /** The entry before the window, which is gone but for its term. */
+  /** Entry `index` is at position `index - cutIndex - 1`: first those in `older`, then those in `recent`. */
+  private readonly older = new EntryPages();
+  private recent: Entry[] = [];
+  /** The entry before all these, which is gone but for its term. */
   private cutIndex: Index = 0;
   private cutTerm: Term = 0;
 
@@ -42,20 +45,24 @@ export class MemoryLog {
   }
 
   lastIndex(): Index {
-    return this.cutIndex + this.window.length;
+    return this.cutIndex + this.older.length + this.recent.length;
   }
 
   /** The term at `index`, from firstIndex − 1 to lastIndex; undefined outside. */
   term(index: Index): Term | undefined {
     if (index === this.cutIndex) return this.cutTerm;
-    return this.window[index - this.cutIndex - 1]?.term;
+    const position = index - this.cutIndex - 1;
+    const { older } = this;
+    if (position >= older.length) return this.recent[position - older.length]?.term;
+    return position < 0 ? undefined : older.termAt(position);
   }
 
   /** The entry at `index`, from firstIndex to lastIndex. */
   entry(index: Index): Entry {
-    const found = this.window[index - this.cutIndex - 1];
-    assert(found !== undefined, "an entry that is read is in the window");
-    return found;
+    assert(index > this.cutIndex && index <= this.lastIndex(), "an entry that is read is here");
+    const position = index - this.cutIndex - 1;
+    const { older } = this;
+    return position < older.length ? older.entryAt(position, index) : this.recent[position - older.length]!;
   }
 
   /** Entries from `low` to `high` − 1, cut after `bytesMax` bytes but never to nothing; a copy of the list. */
@@ -64,8 +71,15 @@ export class MemoryLog {
       low > this.cutIndex && low <= high && high <= this.lastIndex() + 1,
       "entries that are read are here",
     );
-    const start = low - this.cutIndex - 1;
-    return this.window.slice(start, pageEnd(this.window, start, high - this.cutIndex - 1, bytesMax));
+    const page: Entry[] = [];
+    let bytes = 0;
+    for (let index = low; index < high; index++) {
+      const entry = this.entry(index);
+      bytes += entrySizeBytes(entry);
+      if (bytes > bytesMax && page.length > 0) break;
+      page.push(entry);
+    }
+    return page;
   }
 
   /**
@@ -78,8 +92,9 @@ export class MemoryLog {
     assert(first.index <= this.lastIndex() + 1, "no entry is missing between the log and what is added");
     const skipped = Math.max(0, this.cutIndex + 1 - first.index);
     if (skipped >= entries.length) return;
-    this.window.length = first.index + skipped - this.cutIndex - 1;
-    for (let at = skipped; at < entries.length; at++) this.window.push(entries[at]!);
+    this.truncate(first.index + skipped - this.cutIndex - 1);
+    for (let at = skipped; at < entries.length; at++) this.recent.push(entries[at]!);
+    if (this.recent.length >= 2 * limits.logEntriesUnpacked) this.pack();
   }
 
   /** The newest snapshot; undefined when the log was never cut. */
@@ -93,7 +108,7 @@ export class MemoryLog {
     const current = this.newestSnapshot.metadata.index;
     if (current !== 0 && current >= index) return false;
     this.newestSnapshot = snapshot;
-    this.window = [];
+    this.truncate(0);
     this.cutIndex = index;
     this.cutTerm = term;
     return true;
@@ -115,8 +130,26 @@ export class MemoryLog {
     if (index <= this.cutIndex) return false;
     assert(index <= this.lastIndex(), "only what is in the log can be dropped");
     this.cutTerm = this.term(index)!;
-    this.window = this.window.slice(index - this.cutIndex);
+    const count = index - this.cutIndex;
+    const packed = Math.min(count, this.older.length);
+    this.older.dropFirst(packed);
+    if (count > packed) this.recent = this.recent.slice(count - packed);
     this.cutIndex = index;
     return true;
+  }
+
+  /** Keeps the `count` oldest. */
+  private truncate(count: number): void {
+    const packed = Math.min(count, this.older.length);
+    if (packed < this.older.length) this.older.truncate(packed);
+    if (count - packed < this.recent.length) this.recent.length = count - packed;
+  }
+
+  /** What is read now is recent: the rest of it goes to the packed ones. */
+  private pack(): void {
+    const { recent } = this;
+    const count = recent.length - limits.logEntriesUnpacked;
+    for (let at = 0; at < count; at++) this.older.push(recent[at]!);
+    this.recent = recent.slice(count);
   }
 }

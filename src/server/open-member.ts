@@ -2,6 +2,7 @@
  * From a data directory to a member that could go on where it stopped: opens the store and the log, founds them
  * where there are none, and reconciles the two.
  */
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Index } from "../base/brand.js";
@@ -71,7 +72,14 @@ export function reopenStore(config: ServerConfig, logger: Logger): Promise<Revis
   return openInstalledStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate });
 }
 
-const storeOptions = { blockCacheBytesMax: limits.blockCacheBytesMax };
+const storeOptions = { blockCacheBytesMax: blockCacheBytes() };
+
+function blockCacheBytes(): number {
+  // 0 or more than there is: not constrained.
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY;
+  const memoryBytes = Math.min(totalmem(), constrained);
+  return Math.min(limits.blockCacheBytesMax, memoryBytes * limits.blockCacheMemoryPart);
+}
 
 async function openOrFoundLog(
   config: ServerConfig,

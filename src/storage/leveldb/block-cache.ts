@@ -47,6 +47,19 @@ export class BlockCache {
     this.free.push(slot);
   }
 
+  /** Drops the blocks that nobody asked for since the last call. */
+  dropUnread(evicted: (block: Block) => void): void {
+    for (let slot = 0; slot < this.blocks.length; slot++) {
+      const block = this.blocks[slot];
+      if (block === undefined) continue;
+      if (!this.touched[slot]) {
+        this.remove(slot);
+        evicted(block);
+      }
+      this.touched[slot] = false;
+    }
+  }
+
   /** Goes round at most twice: the first round takes the flags away. */
   private evictNext(evicted: (block: Block) => void): void {
     for (;;) {

@@ -16,8 +16,8 @@ export interface BlockSplice {
   /** The blocks that go, whole, in order. */
   readonly retired: readonly Block[];
   readonly blocks: readonly Block[];
-  /** Whether reads are likely to ask for the new blocks soon. */
-  readonly keepInMemory: boolean;
+  /** The new blocks that are kept in memory: those that are likely to be asked for soon. */
+  readonly keepInMemory: (block: Block) => boolean;
 }
 
 export class BlockTable {
@@ -100,19 +100,25 @@ export class BlockTable {
         if (slot !== noSlot) this.cache.remove(slot);
       }
       this.index.replace(splice.from, splice.to, splice.blocks);
-      if (!splice.keepInMemory) continue;
       splice.blocks.forEach((block, at) => {
-        this.index.setSlot(splice.from + at, this.cacheBlock(block));
+        if (splice.keepInMemory(block)) this.index.setSlot(splice.from + at, this.cacheBlock(block));
       });
     }
     this.retiring = [];
   }
 
-  private cacheBlock(block: Block): number {
-    return this.cache.add(block, (evicted) => {
-      this.index.setSlot(this.index.floor(evicted.main, evicted.sub), noSlot);
-    });
+  /** Gives back the memory of blocks that nobody read since the last call. */
+  dropUnread(): void {
+    this.cache.dropUnread(this.onEvicted);
   }
+
+  private cacheBlock(block: Block): number {
+    return this.cache.add(block, this.onEvicted);
+  }
+
+  private readonly onEvicted = (block: Block): void => {
+    this.index.setSlot(this.index.floor(block.main, block.sub), noSlot);
+  };
 }
 
 export function blockName(key: BlockKey): string {

@@ -42,7 +42,7 @@ export async function compactSlice(content: DurableContent, step: CompactionStep
     to: from + rewrite.to,
     retired: slice.slice(rewrite.from, rewrite.to),
     blocks: rewrite.blocks,
-    keepInMemory: blocks.anyCached(from + rewrite.from, from + rewrite.to),
+    keepInMemory: blocks.anyCached(from + rewrite.from, from + rewrite.to) ? always : never,
   }));
   const atEnd = to === index.length || index.mainAt(to) > step.upTo;
   return { splices, next: atEnd ? undefined : nextCursor(index, to, slice, rewrites) };
@@ -118,3 +118,6 @@ export function reclaimRanges(index: BlockIndex): KeyRange[] {
   bounds.push(endOfKind(recordKinds.mark));
   return bounds.slice(1).map((to, at) => ({ from: bounds[at]!, to }));
 }
+
+const always = (): boolean => true;
+const never = (): boolean => false;

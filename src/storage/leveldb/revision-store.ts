@@ -20,8 +20,8 @@ import type { Logger } from "../../base/logger.js";
 import type { RevisionId, RevisionRecord } from "../../mvcc/contract.js";
 import type { AppliedMark, RevisionAlive, RevisionStore, StoreImage } from "../../ports/revision-store.js";
 import { openStoreImage } from "../snapshot/image-source.js";
-import { blockHeaderBytes } from "./block-codec.js";
-import { packBlocks, trailingBlocksToJoin } from "./block-packer.js";
+import { type Block, blockHeaderBytes } from "./block-codec.js";
+import { packBlocks, smallBlockBytes, trailingBlocksToJoin } from "./block-packer.js";
 import type { BlockSplice } from "./block-table.js";
 import { type CompactionCursor, compactSlice, reclaimRanges } from "./compaction.js";
 import { DurableContent } from "./durable-content.js";
@@ -177,6 +177,10 @@ export class LevelRevisionStore implements RevisionStore {
     await this.content.measure();
   }
 
+  dropUnread(): void {
+    this.content.blocks.dropUnread();
+  }
+
   async close(): Promise<void> {
     await this.turns.stop();
     await this.content.ordered.close();
@@ -212,7 +216,7 @@ export class LevelRevisionStore implements RevisionStore {
     const from = index.length - joined;
     const retired = Array.from({ length: joined }, (_, at) => blocks.blockAt(from + at));
     const records = retired.flatMap((block) => block.records()).concat(group.records);
-    const splice = { from, to: index.length, retired, blocks: packBlocks(records), keepInMemory: true };
+    const splice = { from, to: index.length, retired, blocks: packBlocks(records), keepInMemory: joinsSoon };
     failpoints.afterWritebackBuf?.();
     return [splice];
   }
@@ -275,4 +279,12 @@ export class LevelRevisionStore implements RevisionStore {
     };
     this.deps.logger.info("storage/leveldb", "dropped compacted revisions from disk", fields);
   }
+}
+
+/**
+ * The next flush may take a small block in. A full one is read again only if a client asks for it, and then once:
+ * values that were just written are not worth the memory of those that are read.
+ */
+function joinsSoon(block: Block): boolean {
+  return block.sizeBytes < smallBlockBytes;
 }
