@@ -188,8 +188,38 @@ describe("files", () => {
       ".ci/run",
       "package-lock.json",
       "docs/dependencies.md",
+      "docs/known-bugs.md",
     ]) {
       expect(files).toContain(needed);
     }
+  });
+});
+
+describe("docs/known-bugs.md", () => {
+  const rows = read("docs/known-bugs.md")
+    .split("\n")
+    .filter((line) => /^\| (?!What went wrong)/.test(line));
+  const files = tracked("test/*.ts");
+
+  test("names tests that exist", () => {
+    const broken: string[] = [];
+    for (const row of rows) {
+      // After a file come the names of its tests, until the next file.
+      for (const [, file, rest] of row.matchAll(/`(test\/[^`]+)`((?:(?!`test\/).)*)/g)) {
+        if (!files.includes(file!)) broken.push(`there is no ${file}`);
+        else {
+          const text = read(file!);
+          for (const [, name] of rest!.matchAll(/"([^"]+)"/g)) {
+            if (!text.includes(`"${name}`) && !text.includes(`\`${name}`)) broken.push(`${file}: ${name}`);
+          }
+        }
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+
+  test("has a test for each bug, or says with what it comes", () => {
+    expect(rows.length).toBeGreaterThan(50);
+    expect(rows.filter((row) => !/`test\/[^`]+\.test\.ts`|Comes with/.test(row))).toEqual([]);
   });
 });

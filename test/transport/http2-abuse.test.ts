@@ -4,6 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { ErrorCode } from "../../src/transport/http2/protocol.js";
+import { makeCertificates } from "../support/certificates.js";
 import { GrpcJsClient } from "./grpc-js-client.js";
 import {
   commonMethods,
@@ -274,6 +275,19 @@ describe("connections that are slow or say nothing sensible", () => {
     const peer = await RawPeer.connect(server.port);
     if (bytes.length > 0) peer.send(bytes);
     await peer.whenClosed();
+  });
+
+  test("a TLS handshake that does not end: closed after the handshake timeout", async () => {
+    const { cert, key } = makeCertificates().server;
+    const secure = await startServer({
+      tls: { cert, key, requestCert: false, rejectUnauthorized: false },
+    });
+    for (const bytes of [Buffer.alloc(0), Buffer.from("16030102000100", "hex")]) {
+      const peer = await RawPeer.connect(secure.port);
+      if (bytes.length > 0) peer.send(bytes);
+      await peer.whenClosed();
+    }
+    await secure.close();
   });
 
   test.each([
