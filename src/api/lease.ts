@@ -1,16 +1,15 @@
 /** The Lease service. */
 import { randomBytes } from "node:crypto";
-import { encodeLeaseGrant } from "../apply/lease-requests.js";
+import { decodeLeaseId, encodeLeaseGrant } from "../apply/lease-requests.js";
 import { RequestField } from "../apply/raft-request.js";
 import { assert } from "../base/assert.js";
 import type { LeaseId } from "../base/brand.js";
 import { storeError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
+import { ProtoWriter } from "../base/protowire.js";
 import {
   LeaseGrantRequest,
   LeaseGrantResponse,
-  LeaseKeepAliveRequest,
-  LeaseKeepAliveResponse,
   LeaseLeasesRequest,
   LeaseLeasesResponse,
   LeaseRevokeRequest,
@@ -18,11 +17,12 @@ import {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
 } from "../gen/etcdserver.js";
-import type { Member, ProposeOptions } from "../member/contract.js";
-import type { BidiMethod, ResponseSink, RpcMethod, UnaryMethod } from "../transport/rpc.js";
+import type { HeaderFields, Member, ProposeOptions } from "../member/contract.js";
+import { writeHeader } from "../mvcc/encode.js";
+import type { BidiMethod, RpcMethod, UnaryMethod } from "../transport/rpc.js";
 import { generatedCodec } from "./generated-codec.js";
 import { generatedHeader } from "./header.js";
-import { inOrder } from "./in-order.js";
+import { answerInOrder } from "./in-order.js";
 
 export interface LeaseOptions {
   /** A shorter time to live is raised to it. */
@@ -97,29 +97,40 @@ function revokeMethod(member: Member): UnaryMethod<LeaseRevokeRequest, LeaseRevo
   };
 }
 
-function keepAliveMethod(member: Member): BidiMethod<LeaseKeepAliveRequest, LeaseKeepAliveResponse> {
-  const renew = async ({ ID }: LeaseKeepAliveRequest): Promise<LeaseKeepAliveResponse> => {
+interface KeptAlive {
+  readonly header: HeaderFields;
+  readonly id: LeaseId;
+  readonly ttlSeconds: number;
+}
+
+function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
+  const work = async (id: LeaseId): Promise<KeptAlive> => {
     // Made before: its revision must not be later than the renewal, or a client could take a lease for alive that
     // was revoked at an earlier one.
-    const header = generatedHeader(member);
-    return { header, ID, TTL: BigInt(await member.renewLease(ID, { timeoutMs: undefined })) };
+    const header = member.header();
+    return { header, id, ttlSeconds: await member.renewLease(id, { timeoutMs: undefined }) };
   };
   return {
     kind: "bidi",
     path: "/etcdserverpb.Lease/LeaseKeepAlive",
-    ...generatedCodec(LeaseKeepAliveRequest, LeaseKeepAliveResponse),
-    handle: (requests, _call, sink) => answerInOrder(requests, sink, renew),
+    decode: decodeLeaseId,
+    encode: encodeKeptAlive,
+    handle: (requests, _call, sink) => {
+      const give = (answer: KeptAlive): Promise<void> | undefined =>
+        sink.write(answer) ? undefined : sink.drained();
+      return answerInOrder(requests, { ahead: limits.keepAlivesPerStreamMax }, { work, give });
+    },
   };
 }
 
-async function answerInOrder<Request, Response>(
-  requests: AsyncIterable<Request>,
-  sink: ResponseSink<Response>,
-  answer: (request: Request) => Promise<Response>,
-): Promise<void> {
-  for await (const response of inOrder(requests, { ahead: limits.keepAlivesPerStreamMax }, answer)) {
-    if (!sink.write(response)) await sink.drained();
-  }
+/** Header, id and time to live: three ids, a revision, a term and a time. */
+const keptAliveBytesMax = 72;
+
+/** LeaseKeepAliveResponse */
+function encodeKeptAlive({ header, id, ttlSeconds }: KeptAlive): Uint8Array {
+  const writer = new ProtoWriter(keptAliveBytesMax);
+  writeHeader(writer, header);
+  return writer.bigField(2, id).int64Field(3, ttlSeconds).finish();
 }
 
 function timeToLiveMethod(member: Member): UnaryMethod<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse> {

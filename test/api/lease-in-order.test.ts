@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { inOrder } from "../../src/api/in-order.js";
+import { answerInOrder } from "../../src/api/in-order.js";
 
 async function* numbers(count: number): AsyncIterable<number> {
   for (let at = 0; at < count; at++) yield at;
@@ -9,27 +9,30 @@ function later<Value>(value: Value, ms: number): Promise<Value> {
   return new Promise((resolve) => setTimeout(() => resolve(value), ms));
 }
 
-async function all<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
-  const found: Value[] = [];
-  for await (const value of values) found.push(value);
-  return found;
+async function answers(
+  requests: AsyncIterable<number>,
+  ahead: number,
+  work: (request: number) => Promise<number>,
+): Promise<number[]> {
+  const given: number[] = [];
+  const give = (answer: number): undefined => void given.push(answer);
+  await answerInOrder(requests, { ahead }, { work, give });
+  return given;
 }
 
 test("answers come in the order of the requests, however long each takes", async () => {
-  const answers = inOrder(numbers(20), { ahead: 8 }, (at) => later(at, (at * 7) % 5));
-  expect(await all(answers)).toEqual(Array.from({ length: 20 }, (_, at) => at));
+  const given = await answers(numbers(20), 8, (at) => later(at, (at * 7) % 5));
+  expect(given).toEqual(Array.from({ length: 20 }, (_, at) => at));
 });
 
 test("no more are under way than the bound says, and as many as it says", async () => {
   let underWay = 0;
   let most = 0;
-  await all(
-    inOrder(numbers(30), { ahead: 4 }, async (at) => {
-      most = Math.max(most, ++underWay);
-      await later(at, 2);
-      underWay--;
-    }),
-  );
+  await answers(numbers(30), 4, async (at) => {
+    most = Math.max(most, ++underWay);
+    await later(at, 2);
+    return underWay--;
+  });
   expect(most).toBe(4);
 });
 
@@ -38,22 +41,63 @@ test("an answer does not wait for the next request", async () => {
     yield 1;
     await new Promise(() => {});
   }
-  for await (const answer of inOrder(oneThenSilence(), { ahead: 4 }, async (at) => at)) {
-    expect(answer).toBe(1);
-    break;
-  }
+  const first = new Promise<number>((give) => {
+    const work = async (at: number): Promise<number> => at;
+    const options = { work, give: (answer: number): undefined => void give(answer) };
+    void answerInOrder(oneThenSilence(), { ahead: 4 }, options);
+  });
+  expect(await first).toBe(1);
 });
 
-test("a failure ends it in its turn; what came before it is answered", async () => {
+test("a client that is behind is given the next answer when it has room, and requests wait for it", async () => {
+  let makeRoom = (): void => {};
+  let started = 0;
+  const given: number[] = [];
+  const run = answerInOrder(
+    numbers(6),
+    { ahead: 2 },
+    {
+      work: async (at) => {
+        started++;
+        return at;
+      },
+      give: (at) => {
+        given.push(at);
+        if (at !== 1) return undefined;
+        return new Promise((resolve) => {
+          makeRoom = resolve;
+        });
+      },
+    },
+  );
+  await later(undefined, 5);
+  expect(given).toEqual([0, 1]);
+  expect(started).toBe(4);
+  makeRoom();
+  await run;
+  expect(given).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test("a client that goes while it is behind ends it", async () => {
+  const gone = { work: async (at: number) => at, give: () => Promise.reject(new Error("client gone")) };
+  await expect(answerInOrder(numbers(3), { ahead: 8 }, gone)).rejects.toThrow("client gone");
+});
+
+test("a failure ends it in its turn; what came before it is answered, and nothing after it", async () => {
   const seen: number[] = [];
-  const answers = inOrder(numbers(5), { ahead: 8 }, async (at) => {
-    if (at === 2) throw new Error("the third");
-    return later(at, 3 - at);
-  });
-  const run = (async () => {
-    for await (const answer of answers) seen.push(answer);
-  })();
+  const run = answerInOrder(
+    numbers(5),
+    { ahead: 8 },
+    {
+      work: async (at) => {
+        if (at === 2) throw new Error("the third");
+        return later(at, 3 - at);
+      },
+      give: (at): undefined => void seen.push(at),
+    },
+  );
   await expect(run).rejects.toThrow("the third");
+  await later(undefined, 5);
   expect(seen).toEqual([0, 1]);
 });
 
@@ -62,5 +106,5 @@ test("a source that breaks ends it too", async () => {
     yield 1;
     throw new Error("connection lost");
   }
-  await expect(all(inOrder(breaking(), { ahead: 4 }, async (at) => at))).rejects.toThrow("connection lost");
+  await expect(answers(breaking(), 4, async (at) => at)).rejects.toThrow("connection lost");
 });

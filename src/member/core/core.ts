@@ -150,7 +150,7 @@ export class MemberCore {
   /** Everything that follows from the events since the last turn. */
   turn(): Effects {
     const { raft } = this.deps;
-    this.leases.watchRole();
+    this.leases.beginTurn();
     this.propose();
     this.leases.propose();
     this.askForReads();
@@ -215,13 +215,13 @@ export class MemberCore {
       this.askForReads();
     }
     for (const read of ready.readStates) this.reads.confirm(read.context, read.index);
-    for (const message of ready.messages) this.route(message);
+    for (const message of ready.messages) this.route(message, ready.mustSync);
     assert(this.voteRequests.length === 0, "a candidate's new term comes with what it asks of others");
     this.askForReads();
   }
 
-  private route(message: Message): void {
-    if (message.type === "MsgStorageAppend") this.queueAppend(message);
+  private route(message: Message, mustSync: boolean): void {
+    if (message.type === "MsgStorageAppend") this.queueAppend(message, mustSync);
     else if (message.type === "MsgVote") this.voteRequests.push(message);
     else if (message.type === "MsgStorageApply") this.applyQueue.push(message);
     else if (message.type === "MsgSnap") this.effects.snapshotMessages.push(message);
@@ -231,7 +231,7 @@ export class MemberCore {
     }
   }
 
-  private queueAppend(message: StorageAppendMessage): void {
+  private queueAppend(message: StorageAppendMessage, mustSync: boolean): void {
     const { snapshot, entries, hardState, responses } = message;
     const mark = snapshot?.metadata;
     if (snapshot !== undefined) this.passOverQueued();
@@ -239,7 +239,7 @@ export class MemberCore {
     this.voteRequests = [];
     this.effects.appends.push({
       append: { entries, hardState, mark },
-      mustSync: entries.length > 0 || dependent.length > 0 || snapshot !== undefined,
+      mustSync: mustSync || snapshot !== undefined,
       snapshot,
       responses: dependent,
     });

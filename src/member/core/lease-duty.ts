@@ -39,7 +39,10 @@ interface Renewal {
 export class LeaseDuty {
   /** Tickets of reads of our own count down from −1, those of the member's clients up from 1. */
   private nextTicket: ReadTicket = -1;
-  private readonly renewals = new Map<ReadTicket, Renewal>();
+  /** All that came between two turns wait for one confirmation. */
+  private readonly renewals = new Map<ReadTicket, Renewal[]>();
+  /** The newest of them, where no turn was since it began. */
+  private gathering: Renewal[] | undefined;
   private answers: LeaseAnswer[] = [];
   /** The term that this member leads in and whose predecessors' entries it has applied; 0 for none. */
   private leadsInTerm: Term = 0;
@@ -72,9 +75,19 @@ export class LeaseDuty {
       this.answers.push({ ticket, ttlSeconds: undefined });
       return;
     }
-    const read = this.nextTicket--;
-    this.renewals.set(read, { ticket, lease });
-    this.deps.reads.add(read);
+    if (this.gathering === undefined) {
+      const read = this.nextTicket--;
+      this.gathering = [];
+      this.renewals.set(read, this.gathering);
+      this.deps.reads.add(read);
+    }
+    this.gathering.push({ ticket, lease });
+  }
+
+  /** A turn begins, which may ask for confirmation: who comes later needs a later one. */
+  beginTurn(): void {
+    this.gathering = undefined;
+    this.watchRole();
   }
 
   /** Entries up to one of `term` are applied: a leader of that term now knows all that came before it. */
@@ -86,8 +99,8 @@ export class LeaseDuty {
     this.lessor.timing.promote(this.lessor.all(), this.options.extendMs);
   }
 
-  /** Looks whether this member leads still; called after raft has heard something. */
-  watchRole(): void {
+  /** Looks whether this member leads still, after raft has heard something. */
+  private watchRole(): void {
     const { state } = this.deps.raft;
     const leads = state.role === "leader";
     if (this.leadsInTerm !== 0 && !(leads && state.term === this.leadsInTerm)) this.stepDown();
@@ -101,15 +114,16 @@ export class LeaseDuty {
       this.question = undefined;
       return;
     }
-    const renewal = this.renewals.get(read);
-    if (renewal === undefined) return;
-    if (!this.lessor.timing.leading) {
+    const renewals = this.renewals.get(read);
+    if (renewals === undefined) return;
+    const { lessor } = this;
+    if (!lessor.timing.leading) {
       // A lone voter is confirmed by itself, even before it has applied the beginning of its term.
       this.deps.reads.add(read);
       return;
     }
     this.renewals.delete(read);
-    this.lessor.timing.renew(this.lessor.find(renewal.lease), renewal.ticket);
+    for (const { ticket, lease } of renewals) lessor.timing.renew(lessor.find(lease), ticket);
   }
 
   /** Puts what is due in the log, as much as one turn takes. */
@@ -173,8 +187,11 @@ export class LeaseDuty {
   }
 
   private sendRenewalsAway(): void {
-    for (const { ticket } of this.renewals.values()) this.answers.push({ ticket, ttlSeconds: undefined });
+    for (const renewals of this.renewals.values()) {
+      for (const { ticket } of renewals) this.answers.push({ ticket, ttlSeconds: undefined });
+    }
     this.renewals.clear();
+    this.gathering = undefined;
   }
 }
 
