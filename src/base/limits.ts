@@ -17,6 +17,8 @@ export const limits = {
   applyGapMax: 5_000,
   /** Requests of clients that wait for one member: at 1 KB each, 100 MB at the worst. */
   waitingRequestsMax: 100_000,
+  /** Requests that come while the oldest one waits: at 100,000 a second it is given up before; 8 MB of places. */
+  waitPlacesMax: 1_048_576,
   /** Bytes of one Raft append message: enough to fill a 64 KiB socket buffer many times, small enough not to delay heartbeats. */
   appendMessageBytesMax: 512 * kib,
   /** Append messages in flight to one follower; etcd's maxInflightMsgs. */

@@ -21,7 +21,7 @@ interface Waiter<Value> {
   readonly startedMs: number;
 }
 
-/** It doubles as often as needed: up to the requests that come while the oldest waits. */
+/** It doubles as often as needed: up to the requests that come while the oldest waits, or the bound. */
 const ringSizeMin = 256;
 
 export class WaitTable<Value> {
@@ -40,9 +40,10 @@ export class WaitTable<Value> {
     return this.next;
   }
 
-  /** Takes the next ticket. Errors: TooManyRequests when as many wait as memory is meant for. */
+  /** Takes the next ticket. Errors: TooManyRequests when as many wait, or came since the oldest, as memory is meant for. */
   wait(startedMs: number): Promise<Value> {
-    if (this.waiting >= limits.waitingRequestsMax) throw storeError("RequestTooManyRequests");
+    if (this.waiting >= limits.waitingRequestsMax || this.next - this.first >= limits.waitPlacesMax)
+      throw storeError("RequestTooManyRequests");
     if (this.next - this.first === this.ring.length) this.resize(this.ring.length * 2);
     const place = this.next++ % this.ring.length;
     this.waiting++;

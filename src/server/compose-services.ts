@@ -1,7 +1,6 @@
 /** What a member serves: the client API, the peers' service, HTTP beside them. */
 import { clusterMethods } from "../api/cluster.js";
 import { electionMethods } from "../api/election.js";
-import { toRpcStatus } from "../api/error-table.js";
 import { grpcHealthMethods } from "../api/grpc-health.js";
 import { guarded } from "../api/guards.js";
 import { createHttpHandler, createMetricsHandler } from "../api/http/handler.js";
@@ -21,8 +20,9 @@ import type { Member } from "../member/contract.js";
 import type { ImageReceiver } from "../ports/snapshot-store.js";
 import { receiveImage } from "../storage/snapshot/receive-image.js";
 import { peerMethods } from "../transport/peer/peer-service.js";
-import type { ErrorMapper, RpcMethod } from "../transport/rpc.js";
+import type { RpcMethod } from "../transport/rpc.js";
 import type { ComposedMember } from "./compose-member.js";
+import { damageStops, errorMapper } from "./error-mapper.js";
 import type { ServerConfig } from "./flags/server-config.js";
 import type { Identity } from "./identity.js";
 import type { ListenOptions } from "./listeners.js";
@@ -42,9 +42,13 @@ export interface ClientServices {
 export function clientServices(
   config: ServerConfig,
   member: Member,
-  deps: { readonly logger: Logger; readonly registry: MetricRegistry },
+  deps: {
+    readonly logger: Logger;
+    readonly registry: MetricRegistry;
+    readonly fail: (error: unknown) => void;
+  },
 ): ClientServices {
-  const { logger, registry } = deps;
+  const { logger, registry, fail } = deps;
   const receiveBytesMax = config.grpc.requestBytesMax + limits.requestOverheadBytesMax;
   const { corsOrigins, hostWhitelist } = config.http;
   const leaseOptions = { ttlSecondsMin: leaseTtlSecondsMin(config) };
@@ -76,7 +80,7 @@ export function clientServices(
   const common = {
     ...connectionOptions(config),
     endpoint: "client" as const,
-    mapError: errorMapper(logger),
+    mapError: damageStops(errorMapper(logger), fail),
     receiveBytesMax,
   };
   return {
@@ -157,13 +161,4 @@ function connectionOptions(
 > {
   const { concurrentStreamsMax, keepaliveMinTimeMs, keepaliveIntervalMs, keepaliveTimeoutMs } = config.grpc;
   return { concurrentStreamsMax, keepaliveMinTimeMs, keepaliveIntervalMs, keepaliveTimeoutMs };
-}
-
-function errorMapper(logger: Logger): ErrorMapper {
-  return (error) =>
-    toRpcStatus(error, (unexpected) => {
-      const text =
-        unexpected instanceof Error ? (unexpected.stack ?? unexpected.message) : String(unexpected);
-      logger.error("api", "unexpected failure of a request", { error: text });
-    });
 }

@@ -66,7 +66,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       config.peerTls,
       peerServices(config, identity, composed, logger),
     );
-    const { grpcAndHttp, grpc, http, metrics } = clientServices(config, member, { logger, registry });
+    const { grpcAndHttp, grpc, http, metrics } = clientServices(config, member, { logger, registry, fail });
     const separateHttp = config.listenClientHttpUrls.length > 0;
     await listeners.open(config.listenClientUrls, config.clientTls, separateHttp ? grpc : grpcAndHttp);
     await listeners.open(config.listenClientHttpUrls, config.clientTls, http);

@@ -1,9 +1,14 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { isStoreError, storeError } from "../../src/base/errors.js";
 import { LeaderWatch } from "../../src/member/leader-watch.js";
 import { RequestIds } from "../../src/member/request-ids.js";
 import { WaitTable } from "../../src/member/waiters.js";
 import type { Clock } from "../../src/ports/clock.js";
+
+vi.mock("../../src/base/limits.js", async (original) => {
+  const { limits } = (await original()) as typeof import("../../src/base/limits.js");
+  return { limits: { ...limits, waitPlacesMax: 8_192 } };
+});
 
 describe("waiting requests", () => {
   test("those that began too long ago are told so, in order, and the others wait on", async () => {
@@ -35,6 +40,21 @@ describe("waiting requests", () => {
     const next = table.wait(0);
     expect(table.resolve(5_002, 7)).toBe(true);
     await expect(next).resolves.toBe(7);
+  });
+
+  test("one that is never answered does not make the table grow without end", async () => {
+    const table = new WaitTable<number>();
+    const oldest = table.wait(0);
+    for (let ticket = 2; ticket <= 8_192; ticket++) {
+      void table.wait(0);
+      table.resolve(ticket, ticket);
+    }
+    expect(() => table.wait(0)).toThrow("RequestTooManyRequests");
+    table.resolve(1, 1);
+    expect(await oldest).toBe(1);
+    const next = table.wait(0);
+    expect(table.resolve(8_193, 2)).toBe(true);
+    expect(await next).toBe(2);
   });
 
   test("when the member stops nobody is left waiting", async () => {
