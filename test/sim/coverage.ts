@@ -84,6 +84,20 @@ export const branches = [
   "watch/previous pair compacted",
   "watch/progress by time",
   "watch/progress on request",
+  "lease/granted",
+  "lease/kept alive at the leader",
+  "lease/kept alive at another member",
+  "lease/kept alive too late",
+  "lease/times told",
+  "lease/checkpointed",
+  "lease/checkpoint taken back",
+  "lease/taken over with a checkpoint",
+  "lease/ran out while its leader was deposed",
+  "lease/expired",
+  "lease/expired with a checkpoint",
+  "lease/ended with several keys",
+  "lease/revoked by its client",
+  "lease/question lost between members",
   "compaction/finished",
   "compaction/crashed inside",
   "disk/fsync failed",
@@ -108,37 +122,51 @@ export const branches = [
 
 export type Branch = (typeof branches)[number];
 
+type Counts = Map<string, number>;
+
 export class Coverage {
-  readonly counts = new Map<string, number>();
+  private readonly byName: Counts = new Map();
+  // Counted several times in each event: these make no names of their own.
+  private readonly messages: Counts = new Map();
+  private readonly failpoints = { leader: new Map() as Counts, follower: new Map() as Counts };
+
+  get counts(): ReadonlyMap<string, number> {
+    const all = new Map(this.byName);
+    for (const [type, count] of this.messages) all.set(`message/${type}`, count);
+    for (const role of ["leader", "follower"] as const)
+      for (const [name, count] of this.failpoints[role]) all.set(`failpoint/${name}/${role}`, count);
+    return all;
+  }
 
   hit(branch: Branch): void {
-    this.add(branch);
+    add(this.byName, branch, 1);
   }
 
-  failpoint(name: string, role: string): void {
-    this.add(`failpoint/${name}/${role}`);
+  failpoint(name: string, role: "leader" | "follower"): void {
+    add(this.failpoints[role], name, 1);
   }
 
-  crashedAt(name: string, role: string): void {
-    this.add(`crashed at/${name}/${role}`);
+  crashedAt(name: string, role: "leader" | "follower"): void {
+    add(this.byName, `crashed at/${name}/${role}`, 1);
   }
 
   message(type: string): void {
-    this.add(`message/${type}`);
+    add(this.messages, type, 1);
   }
 
   merge(counts: Iterable<readonly [string, number]>): void {
-    for (const [name, count] of counts) this.counts.set(name, (this.counts.get(name) ?? 0) + count);
+    for (const [name, count] of counts) add(this.byName, name, count);
   }
 
   /** What could have happened and did not. */
   neverHit(): string[] {
-    return expected().filter((name) => !this.counts.has(name));
+    const { counts } = this;
+    return expected().filter((name) => !counts.has(name));
   }
+}
 
-  private add(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
-  }
+function add(counts: Counts, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
 }
 
 function expected(): string[] {

@@ -13,7 +13,7 @@ import { decodeMessage } from "../../src/raft/message-codec.js";
 import type { Coverage } from "./coverage.js";
 import type { Dice } from "./dice.js";
 import { receiveImage } from "./image-receiver.js";
-import type { MemberProcess } from "./member-process.js";
+import type { MemberProcess, Running } from "./member-process.js";
 import type { Scheduler } from "./scheduler.js";
 import type { Trace } from "./trace.js";
 
@@ -26,6 +26,9 @@ export interface NetworkMood {
   /** Takes many times as long: later ones overtake it. */
   late: number;
 }
+
+/** What a member makes of a question. */
+export type Answering = (running: Running, question: Uint8Array) => Promise<Uint8Array>;
 
 export interface NetworkDeps {
   readonly scheduler: Scheduler;
@@ -62,7 +65,8 @@ export class Network {
   }
 
   reaches(from: MemberId, to: MemberId): boolean {
-    return !this.cut.has(`${from}>${to}`) && this.deps.processOf(to) !== undefined;
+    const isCut = this.cut.size > 0 && this.cut.has(`${from}>${to}`);
+    return !isCut && this.deps.processOf(to) !== undefined;
   }
 
   send(from: MemberProcess, to: MemberId, batch: readonly Uint8Array[]): void {
@@ -116,6 +120,46 @@ export class Network {
     this.deps.coverage.hit("disk/flip found by an image");
     this.deps.trace.say(`${from.name} could not send its image: ${String(error)}`);
     this.tellSnapshot(from, message.to, false);
+  }
+
+  /**
+   * A question of one member to another and its answer. Rejects when the other can not be reached, and when the
+   * answer does not come within `timeoutMs`.
+   */
+  ask(
+    from: MemberProcess,
+    to: MemberId,
+    question: Uint8Array,
+    { timeoutMs, answer }: { readonly timeoutMs: number; readonly answer: Answering },
+  ): Promise<Uint8Array> {
+    const { scheduler, dice, coverage, trace } = this.deps;
+    trace.bytes(question);
+    return new Promise((resolve, reject) => {
+      scheduler.after(timeoutMs * 1_000, from, () => reject(new Error("no answer in time")));
+      const lost = (): void => {
+        coverage.hit("lease/question lost between members");
+        // A broken connection is noticed in the end, not at once.
+        if (dice.chance(0.5)) scheduler.after(this.delay(), from, () => reject(new Error("unreachable")));
+      };
+      const travel = (a: MemberId, b: MemberId, arrived: () => void): void => {
+        if (!this.reaches(a, b) || dice.chance(this.mood.loss)) lost();
+        else scheduler.after(this.delay(), undefined, () => (this.reaches(a, b) ? arrived() : lost()));
+      };
+      travel(from.machine.id, to, () => {
+        const process = this.deps.processOf(to)!;
+        scheduler.as(process, () => {
+          const back = (arrived: () => void) => (): void => {
+            if (process.alive) travel(to, from.machine.id, () => scheduler.as(from, arrived));
+          };
+          if (process.running === undefined) back(() => reject(new Error("starting")))();
+          else
+            answer(process.running, question).then(
+              (bytes) => back(() => resolve(bytes))(),
+              (error: unknown) => back(() => reject(error))(),
+            );
+        });
+      });
+    });
   }
 
   private takeImage(
