@@ -52,6 +52,7 @@ export async function runCatchUp(binary: ServerBinary, options: CatchUpOptions):
     ground: loopback,
   });
   const writers = new Writers(victims.endpoints, { count: 4, valueBytes: options.valueBytes });
+  let reader: Reader | undefined;
   try {
     await writers.acknowledge(Math.ceil(options.fillBytes / options.valueBytes) + snapshotCount);
     const follower = victims.others(await victims.leader())[0]!;
@@ -63,7 +64,7 @@ export async function runCatchUp(binary: ServerBinary, options: CatchUpOptions):
       options.log(`died: ${death === "receiving" ? death : death.failpoint}`);
     }
     await fallBehind(victims, writers, { follower, puts: options.putsMissed });
-    const reader = new Reader(victims.connectTo(follower), writers);
+    reader = new Reader(victims.connectTo(follower), writers);
     if (!options.writesMeanwhile) writers.pause();
     const startedMs = performance.now();
     victims.restart(follower);
@@ -78,6 +79,7 @@ export async function runCatchUp(binary: ServerBinary, options: CatchUpOptions):
     if (errors.length > 0) throw new Error(`a member complains: ${errors[0]}`);
     return { died, reads, caughtUpMs, revision };
   } finally {
+    reader?.abandon();
     await writers.stop();
     await victims.destroy();
   }
@@ -98,7 +100,9 @@ async function dieCatchingUp(victims: Victims, follower: number, death: Death): 
     victims.restart(follower);
     await victims.logged(follower, "receiving database snapshot");
     const store = join(victims.member(follower).dataDir, "member", "store");
-    while (!(await receives(store))) await delay(receivedPollMs);
+    while (!(await receives(store)) && !victims.hasLogged(follower, "applied snapshot")) {
+      await delay(receivedPollMs);
+    }
     await victims.kill(follower);
     return !victims.hasLogged(follower, "applied snapshot");
   }
@@ -135,6 +139,11 @@ class Reader {
     this.loop = this.read();
     // Whoever stops it sees the failure.
     this.loop.catch(() => {});
+  }
+
+  /** For a test that has failed already. */
+  abandon(): void {
+    this.stopped = true;
   }
 
   /** How many reads were answered. Throws where one was wrong. */

@@ -32,11 +32,12 @@ export async function runDeadFollower(
 ): Promise<DeadFollowerReport> {
   const { rounds, measureMs } = options;
   const victims = await Victims.start(binary, { count: 3, extraArgs: [], ground: loopback });
-  const leader = await victims.leader();
-  const [dead, alive] = victims.others(leader);
-  // All writers talk to the leader, so that a death does not move them.
-  const writers = new Writers([victims.endpoint(leader)], { count: 32, valueBytes: 256 });
+  let writers: Writers | undefined;
   try {
+    const leader = await victims.leader();
+    const [dead, alive] = victims.others(leader);
+    // All writers talk to the leader, so that a death does not move them.
+    writers = new Writers([victims.endpoint(leader)], { count: 32, valueBytes: 256 });
     await writers.acknowledge(warmUpPuts);
     const allUp: number[] = [];
     const oneDead: number[] = [];
@@ -66,7 +67,7 @@ export async function runDeadFollower(
     if (growthMib > options.growthMibMax) throw new Error(`memory grows: ${JSON.stringify(report)}`);
     return report;
   } finally {
-    await writers.stop();
+    await writers?.stop();
     await victims.destroy();
   }
 }

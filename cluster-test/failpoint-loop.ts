@@ -115,15 +115,21 @@ async function dieAt(victims: Victims, writers: Writers, name: FailpointName): P
   const often = approach === "load" || approach === "leader";
   victims.restart(at, failpointEnv([name], often ? afterSomePassages : "panic"));
   const gone = victims.died(at, deathTimeoutMs);
+  const over = new AbortController();
   // It may die before it is asked for anything.
-  await Promise.race([gone, bring(victims, at, approach).catch(() => undefined)]);
-  const exit = await gone;
+  const brought = bring(victims, { at, approach, over: over.signal }).catch(() => undefined);
+  const exit = await gone.finally(() => over.abort());
+  await brought;
   if (exit.signal !== "SIGKILL") throw new Error(`${name} ended the process by ${JSON.stringify(exit)}`);
   victims.restart(at);
   await victims.healthy(at);
 }
 
-async function bring(victims: Victims, at: number, approach: Approach): Promise<void> {
+/** Fails, sooner or later, when the member dies of it. */
+async function bring(
+  victims: Victims,
+  { at, approach, over }: { readonly at: number; readonly approach: Approach; readonly over: AbortSignal },
+): Promise<void> {
   if (approach === "load" || approach === "image" || approach === "founding") return;
   await victims.healthy(at);
   if (approach === "leader") {
@@ -137,7 +143,7 @@ async function bring(victims: Victims, at: number, approach: Approach): Promise<
     await client.kv.compact(header!.revision);
     return;
   }
-  await using watcher = client.watch("writer/", { prefix: true });
+  await using watcher = client.watch("writer/", { prefix: true, signal: over });
   for await (const _ of watcher) {
     // The place comes before the first answer.
   }

@@ -1,6 +1,7 @@
 /** Clients that do random things to a few keys and note when they asked and what they were told. */
 import { compare, connect, get, put, type QuorateClient, QuorateClientError } from "../src/client/index.js";
 import { type Action, type Answer, type Change, checkLinearizable, type Operation } from "./linearizable.js";
+import { patienceMs, within } from "./within.js";
 
 export interface HistoryOptions {
   readonly clients: number;
@@ -42,10 +43,11 @@ export class History {
     return new History(endpoints, options, Number(header!.revision));
   }
 
-  /** Resolves when `more` further operations were answered. */
+  /** Resolves when `more` further operations were answered; rejects where the cluster answers none. */
   answers(more: number): Promise<void> {
     const count = this.answered + more;
-    return new Promise((resolve) => this.waiters.push({ count, resolve }));
+    const done = new Promise<void>((resolve) => this.waiters.push({ count, resolve }));
+    return within(patienceMs(more), `${more} operations answered`, done);
   }
 
   /** Does it and takes note of it; the answer, or undefined where there was none. */

@@ -6,7 +6,13 @@ import { ourBinary } from "../test/support/server-binary.js";
 import type { Scenario } from "./scenario.js";
 import { scenarios } from "./scenarios.js";
 
-const [wanted = "all", rounds] = process.argv.slice(2).filter((word) => word !== "--");
+const [wanted = "all", roundsText] = process.argv.slice(2).filter((word) => word !== "--");
+const rounds = roundsText === undefined ? undefined : Number(roundsText);
+if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) {
+  throw new Error(`rounds are a number from 1 on, not ${roundsText}`);
+}
+// The members end with this process (test/support/child-process.ts), which a signal alone would not see to.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 if (wanted === "list") {
   for (const { name, about } of scenarios) console.log(`${name.padEnd(24)}${about}`);
@@ -34,7 +40,7 @@ async function runAll(list: readonly Scenario[]): Promise<number> {
     try {
       const report = await run({
         binary,
-        rounds: rounds === undefined ? undefined : Number(rounds),
+        rounds,
         log: (line) => console.log(`  ${name}: ${line}`),
       });
       if (typeof report === "string") console.log(`skip ${name}: ${report}`);

@@ -38,9 +38,25 @@ export class Namespaces implements Ground {
   private readonly addressOfPort = new Map<number, string>();
   private readonly bridge: string;
 
-  private constructor(plan: ClusterPlan) {
-    const tag = randomBytes(3).toString("hex");
+  private constructor(tag: string) {
     this.bridge = `qb${tag}`;
+  }
+
+  /** To be removed by `remove`, however the test ends. Leaves nothing behind where it fails. */
+  static async build(plan: ClusterPlan): Promise<Namespaces> {
+    const tag = randomBytes(3).toString("hex");
+    const network = new Namespaces(tag);
+    try {
+      network.lay(plan, tag);
+    } catch (error) {
+      // What was not made yet can not be removed either; the first failure is the one to tell.
+      await network.remove().catch(() => undefined);
+      throw error;
+    }
+    return network;
+  }
+
+  private lay(plan: ClusterPlan, tag: string): void {
     const subnet = `10.${200 + (randomBytes(1)[0]! % 50)}.${randomBytes(1)[0]}`;
     ip("link", "add", this.bridge, "type", "bridge");
     ip("address", "add", `${subnet}.254/24`, "dev", this.bridge);
@@ -58,11 +74,6 @@ export class Namespaces implements Ground {
       ip("-n", place.namespace, "address", "add", `${place.address}/24`, "dev", ends.inner);
       ip("-n", place.namespace, "link", "set", ends.inner, "up");
     });
-  }
-
-  /** To be removed by `remove`, however the test ends. */
-  static async build(plan: ClusterPlan): Promise<Namespaces> {
-    return new Namespaces(plan);
   }
 
   endpoint(member: MemberPlan): string {
@@ -89,9 +100,18 @@ export class Namespaces implements Ground {
   }
 
   async remove(): Promise<void> {
+    const failures: unknown[] = [];
+    const attempt = (...args: readonly string[]): void => {
+      try {
+        ip(...args);
+      } catch (error) {
+        failures.push(error);
+      }
+    };
     // With a namespace its end of the pair goes, and with that the other end.
-    for (const { namespace } of this.places.values()) ip("netns", "delete", namespace);
-    ip("link", "delete", this.bridge);
+    for (const { namespace } of this.places.values()) attempt("netns", "delete", namespace);
+    attempt("link", "delete", this.bridge);
+    if (failures.length > 0) throw failures[0];
   }
 
   /** A packet to or from an address without a route is dropped, and nobody is told. */

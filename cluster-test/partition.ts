@@ -47,9 +47,10 @@ export async function runPartitions(
       return network;
     },
   });
-  const history = await History.begin(victims.endpoints, { clients: 9, keys: 5 });
-  const stage = { victims, network: network!, history };
+  let history: History | undefined;
   try {
+    history = await History.begin(victims.endpoints, { clients: 9, keys: 5 });
+    const stage = { victims, network: network!, history };
     for (let round = 1; round <= options.rounds; round++) {
       await history.answers(options.answersBetween);
       await isolateLeader(stage, round, options.answersBetween);
@@ -68,7 +69,7 @@ export async function runPartitions(
     if (errors.length > 0) throw new Error(`a member complains: ${errors[0]}`);
     return { answered, unknown, revision };
   } finally {
-    await history.stop();
+    await history?.stop();
     await victims.destroy();
   }
 }
@@ -86,10 +87,12 @@ async function isolateLeader(
     await using throughOld = victims.connectTo(old);
     // The others have a leader: whatever the old one would answer from now on could be wrong.
     await victims.leader(others);
-    const read = await history.attempt(throughOld, { kind: "get", key: contested });
-    if (read !== undefined) throw new Error("a leader without a quorum answered a linearizable read");
     const value = `minority-${round}`;
-    const write = await history.attempt(throughOld, { kind: "put", key: contested, value });
+    const [read, write] = await Promise.all([
+      history.attempt(throughOld, { kind: "get", key: contested }),
+      history.attempt(throughOld, { kind: "put", key: contested, value }),
+    ]);
+    if (read !== undefined) throw new Error("a leader without a quorum answered a linearizable read");
     if (write !== undefined) throw new Error("a leader without a quorum acknowledged a write");
     await throughOld.kv.get(contested, { serializable: true });
     await history.answers(answers);

@@ -2,7 +2,8 @@
  * The leader is stopped (SIGSTOP) under load until the others have another one, and goes on with what it believed.
  * No linearizable read through it may show the past (etcd #20418), and no write of it may stand beside the others'.
  */
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
+import type { RangeResponse } from "../src/client/index.js";
 import type { ServerBinary } from "../test/support/server-binary.js";
 import { History, prefix } from "./history.js";
 import { verifyHashes } from "./verify.js";
@@ -10,8 +11,7 @@ import { loopback, Victims } from "./victims.js";
 
 export interface PauseOptions {
   readonly rounds: number;
-  readonly pauseMs: number;
-  /** Operations that must be answered between one blow and the next. */
+  /** Operations that must be answered between one blow and the next, and while the leader stands still. */
   readonly answersBetween: number;
   /** Besides: in every second round another member is killed and started again. */
   readonly kills: boolean;
@@ -41,12 +41,13 @@ export async function runPauses(binary: ServerBinary, options: PauseOptions): Pr
     ],
     ground: loopback,
   });
-  const history = await History.begin(victims.endpoints, { clients: 9, keys: 5 });
+  let history: History | undefined;
   let staleAttempts = 0;
   try {
+    history = await History.begin(victims.endpoints, { clients: 9, keys: 5 });
     for (let round = 1; round <= options.rounds; round++) {
       await history.answers(options.answersBetween);
-      staleAttempts += await pauseLeader(victims, options.pauseMs);
+      staleAttempts += await pauseLeader(victims, history, options.answersBetween);
       await history.answers(options.answersBetween);
       if (options.kills && round % 2 === 0) await killOne(victims);
       options.log(`round ${round}: ${history.operations.length} operations`);
@@ -58,33 +59,41 @@ export async function runPauses(binary: ServerBinary, options: PauseOptions): Pr
     const { header } = await client.kv.get(prefix, { prefix: true, countOnly: true });
     const revision = Number(header!.revision);
     await verifyHashes(client, victims.endpoints, { revision, timeoutMs: hashTimeoutMs });
+    if (staleAttempts === 0) throw new Error("no read went through a leader that had stood still");
     return { answered, unknown, staleAttempts, revision };
   } finally {
-    await history.stop();
+    await history?.stop();
     await victims.destroy();
   }
 }
 
 /** Gives the number of reads that were answered through the old leader right after it went on. */
-async function pauseLeader(victims: Victims, pauseMs: number): Promise<number> {
+async function pauseLeader(victims: Victims, history: History, meanwhile: number): Promise<number> {
   const old = await victims.leader();
   const others = victims.others(old);
   await using throughOld = victims.connectTo(old);
   await throughOld.kv.get(probeKey);
   victims.signal(old, "SIGSTOP");
   let written = 0n;
+  const asked: Promise<RangeResponse>[] = [];
+  const ask = (): void => {
+    const reads = Array.from({ length: readsAtOnce / 2 }, () => throughOld.kv.get(probeKey));
+    asked.push(...reads);
+  };
   try {
-    await delay(pauseMs);
     const next = await victims.leader(others);
+    await history.answers(meanwhile);
     await using client = victims.connectTo(next);
     const { header } = await client.kv.get(probeKey, { timeoutMs: stepDownTimeoutMs });
     written = header!.revision;
+    // Some reads are there when it wakes, before anybody can have told it that another leads.
+    ask();
+    await nextTurn();
   } finally {
     victims.signal(old, "SIGCONT");
   }
-  const answers = await Promise.allSettled(
-    Array.from({ length: readsAtOnce }, () => throughOld.kv.get(probeKey)),
-  );
+  ask();
+  const answers = await Promise.allSettled(asked);
   let reads = 0;
   for (const answer of answers) {
     if (answer.status === "rejected") continue;

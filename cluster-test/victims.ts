@@ -12,6 +12,7 @@ import {
 } from "../test/support/cluster.js";
 import type { ServerBinary } from "../test/support/server-binary.js";
 import { logMessage } from "../test/support/server-log.js";
+import { within } from "./within.js";
 
 /** Where the members run and how they are reached; loopback unless a scenario builds its own network. */
 export interface Ground {
@@ -51,6 +52,7 @@ class PlacedMember extends RunningMember {
 
 const leaderPollMs = 50;
 const leaderTimeoutMs = 30_000;
+const loggedTimeoutMs = 60_000;
 const complaint = /"level":"(error|dpanic|panic|fatal)"/;
 
 export class Victims {
@@ -75,7 +77,12 @@ export class Victims {
     env: Readonly<Record<string, string>>,
   ): Promise<Victims> {
     const plan = await planCluster(options.count);
-    return new Victims(binary, plan, await options.ground(plan), options.extraArgs, env);
+    try {
+      return new Victims(binary, plan, await options.ground(plan), options.extraArgs, env);
+    } catch (error) {
+      await plan.directory.remove();
+      throw error;
+    }
   }
 
   /** Starts all members and waits until each answers linearizable reads. */
@@ -137,10 +144,11 @@ export class Victims {
   /** Resolves when the process ended by itself. Rejects, with what it logged, when it lives on. */
   async died(at: number, timeoutMs: number): Promise<ProcessExit> {
     const victim = this.process(at);
-    const survived = delay(timeoutMs, undefined, { ref: false }).then(() => {
-      throw new Error(`${this.member(at).name} lives on after ${timeoutMs} ms:\n${victim.stderr.tail(20)}`);
-    });
-    return Promise.race([victim.exited, survived]);
+    try {
+      return await within(timeoutMs, `end of ${this.member(at).name}`, victim.exited);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; it logged:\n${victim.stderr.tail(20)}`);
+    }
   }
 
   restart(at: number, env: Readonly<Record<string, string>> = {}): void {
@@ -158,7 +166,8 @@ export class Victims {
 
   /** Resolves when the process that is member `at` now logs `message`, or has done so. */
   async logged(at: number, message: string): Promise<void> {
-    await this.process(at).stderr.waitFor(`"${message}"`, (line) => logMessage(line) === message);
+    const seen = this.process(at).stderr.waitFor(`"${message}"`, (line) => logMessage(line) === message);
+    await within(loggedTimeoutMs, `"${message}" in the log of ${this.member(at).name}`, seen);
   }
 
   hasLogged(at: number, message: string): boolean {
@@ -219,8 +228,11 @@ export class Victims {
 
   async destroy(): Promise<void> {
     await this.killAll();
-    await this.ground.remove();
-    await this.plan.directory.remove();
+    try {
+      await this.ground.remove();
+    } finally {
+      await this.plan.directory.remove();
+    }
   }
 
   private spawn(at: number, env: Readonly<Record<string, string>>): RunningMember {

@@ -40,6 +40,8 @@ export interface RecordedAnswer {
   /** True where more of the same answer follows. */
   readonly fragment: boolean;
   readonly events: readonly RecordedEvent[];
+  /** The highest revision to which a compaction may have gone when it came; absent: that of the whole history. */
+  readonly compactedBefore?: number | undefined;
 }
 
 export interface RecordedWatch {
@@ -112,7 +114,15 @@ class Written {
 
   /** The pair of a key as it was before `revision`. */
   before(key: string, revision: number): RecordedPair | undefined {
-    const last = this.byKey.get(key)?.findLast(({ pair }) => pair.modRevision < revision);
+    const events = this.byKey.get(key) ?? [];
+    let low = 0;
+    let high = events.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (events[middle]!.pair.modRevision < revision) low = middle + 1;
+      else high = middle;
+    }
+    const last = events[low - 1];
     return last?.kind === "put" ? last.pair : undefined;
   }
 }
@@ -129,6 +139,8 @@ class WatchCheck {
   private bookmark = 0;
   private lastRevision = 0;
   private over = false;
+  /** As the present answer has it. */
+  private compactedBefore = 0;
   private startRevision: number;
 
   constructor(
@@ -156,6 +168,7 @@ class WatchCheck {
     if (answer.created && this.startRevision === 0) this.startRevision = answer.revision + 1;
     if (answer.created) return;
     if (this.position === 0) this.skipOlder();
+    this.compactedBefore = answer.compactedBefore ?? this.written.compactedRevision;
     if (answer.canceled) {
       this.cancel(answer.compactRevision);
       return;
@@ -179,10 +192,7 @@ class WatchCheck {
   private cancel(compactRevision: number): void {
     this.over = true;
     const next = Math.max(this.bookmark + 1, this.startRevision);
-    if (
-      compactRevision > this.written.compactedRevision ||
-      (compactRevision > 0 && compactRevision <= next)
-    ) {
+    if (compactRevision > this.compactedBefore || (compactRevision > 0 && compactRevision <= next)) {
       this.report("reliable", `waits for ${next} and was ended by a compaction at ${compactRevision}`);
     }
   }
@@ -276,7 +286,7 @@ class WatchCheck {
 
   private previous(event: RecordedEvent, expected: RecordedPair | undefined): void {
     const { previous } = event;
-    const mayBeGone = event.pair.modRevision <= this.written.compactedRevision;
+    const mayBeGone = event.pair.modRevision <= this.compactedBefore;
     if (
       previous === undefined
         ? expected === undefined || mayBeGone

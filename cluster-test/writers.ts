@@ -3,6 +3,7 @@
  * acknowledged one must stand, with its value, for good.
  */
 import { connect, type QuorateClient } from "../src/client/index.js";
+import { patienceMs, within } from "./within.js";
 
 export interface Acknowledged {
   readonly key: string;
@@ -36,10 +37,11 @@ export class Writers {
     this.loops = this.clients.map((client, at) => this.write(client, at));
   }
 
-  /** Resolves when `more` further puts were acknowledged. */
+  /** Resolves when `more` further puts were acknowledged; rejects where the cluster takes none. */
   acknowledge(more: number): Promise<void> {
     const count = this.acknowledged.length + more;
-    return new Promise((resolve) => this.waiters.push({ count, resolve }));
+    const done = new Promise<void>((resolve) => this.waiters.push({ count, resolve }));
+    return within(patienceMs(more), `${more} puts acknowledged`, done);
   }
 
   /** No new put until `resume`; those on their way go on. */

@@ -35,7 +35,6 @@ const deleted = (key: string, revision: number, previous?: RecordedPair): Record
 
 /** Revision 3 is a transaction, 4 deletes a, 5 makes it again. */
 const events = [put(a2), put(a3, a2), put(b3), deleted("a", 4, a3), put(a5)];
-const history = { events, compactedRevision: 0 };
 
 function answer(revision: number, ...told: readonly RecordedEvent[]): RecordedAnswer {
   return { revision, created: false, canceled: false, compactRevision: 0, fragment: false, events: told };
@@ -49,8 +48,13 @@ function watch(answers: readonly RecordedAnswer[], more: Partial<RecordedWatch> 
 function promisesBroken(
   answers: readonly RecordedAnswer[],
   more: Partial<RecordedWatch> = {},
+  compactedRevision = 0,
 ): readonly string[] {
-  return [...new Set(checkWatches([watch(answers, more)], history).map(({ promise }) => promise))].sort();
+  return [
+    ...new Set(
+      checkWatches([watch(answers, more)], { events, compactedRevision }).map(({ promise }) => promise),
+    ),
+  ].sort();
 }
 
 const right = [
@@ -105,6 +109,18 @@ describe("the watch checker", () => {
     ["a value that nobody wrote", [answer(2, put({ ...a2, value: "9" }))], {}, "true"],
     ["an event that nobody wrote", [right[0]!, answer(2, put(pair("b", "1", 2, 2, 1)))], {}, "true"],
     [
+      "prev_kv that is missing though no compaction had come that far",
+      [right[0]!, { ...answer(3, put(a3), put(b3)), compactedBefore: 2 }],
+      {},
+      "previous",
+    ],
+    [
+      "an end by a compaction that nobody had asked for yet",
+      [{ ...answer(0), canceled: true, compactRevision: 4, compactedBefore: 3 }],
+      {},
+      "reliable",
+    ],
+    [
       "an end by a compaction that took nothing",
       [{ ...answer(0), canceled: true, compactRevision: 2 }],
       {},
@@ -112,5 +128,16 @@ describe("the watch checker", () => {
     ],
   ])("finds %s", (_what, answers, more, promise) => {
     expect(promisesBroken(answers, more)).toContain(promise);
+  });
+
+  test("lets a compaction take prev_kv below it, and end what waits for less, from when it may have come", () => {
+    const late = { ...answer(3, put(a3), put(b3)), compactedBefore: 3 };
+    expect(promisesBroken([right[0]!, late], {}, 4)).toEqual([]);
+    expect(promisesBroken([right[0]!, { ...late, compactedBefore: 2 }], {}, 4)).toEqual(["previous"]);
+    const ended = { ...answer(0), canceled: true, compactRevision: 4, compactedBefore: 4 };
+    expect(promisesBroken([right[0]!, ended], {}, 4)).toEqual([]);
+    // Without a word of when, the whole history's compaction counts.
+    expect(promisesBroken([right[0]!, answer(3, put(a3), put(b3))], {}, 3)).toEqual([]);
+    expect(promisesBroken([right[0]!, answer(3, put(a3), put(b3))], {}, 2)).toEqual(["previous"]);
   });
 });
