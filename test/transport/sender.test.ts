@@ -103,6 +103,32 @@ test("a small answer does not wait for a large one that came before it", () => {
   expect(dataOf(frames, 1).equals(large)).toBe(true);
 });
 
+test("messages of one stream that leave together share frames, and only they", () => {
+  const fixture = new Fixture();
+  const [one, other] = [fixture.stream(1), fixture.stream(3)];
+  const message = (stream: Stream, bytes: number, fill: number): void =>
+    void fixture.sender.data(stream, nothing, Buffer.alloc(bytes, fill), bytes);
+  message(one, 10, 1);
+  message(one, 20, 2);
+  message(other, 5, 3);
+  message(one, 10_000, 4);
+  message(one, 6_384, 5);
+  message(one, 1, 6);
+  fixture.output.flush();
+  message(one, 7, 7);
+  fixture.output.flush();
+  const frames = fixture.sent();
+  expect(frames.map(({ streamId, payload }) => [streamId, payload.length])).toEqual([
+    [1, 30],
+    [3, 5],
+    [1, 16_384],
+    [1, 1],
+    [1, 7],
+  ]);
+  expect([...frames[0]!.payload]).toEqual([...Array(10).fill(1), ...Array(20).fill(2)]);
+  expect(frames[2]!.payload.indexOf(5)).toBe(10_000);
+});
+
 test("a header block over one frame goes on in CONTINUATION, and nothing comes between", () => {
   const { sender, sent } = bound(new Fixture());
   const block = encodeHeaders([["a", "x".repeat(40_000)]]);

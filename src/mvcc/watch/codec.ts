@@ -139,7 +139,7 @@ export function encodeWatchEvents(
   heads.raw(headerBytes(header));
   writeWatchId(heads, watchId);
   heads.boolField(7, fragment);
-  const head = heads.finish().subarray(from);
+  const head = heads.memory.subarray(from, heads.length);
   const { parts } = events;
   return parts.length === 1 ? [head, parts[0]!] : [head, ...parts];
 }

@@ -69,6 +69,9 @@ export class EventBatch<Write extends WatchedWrite> {
   readonly lastRevision: Revision;
   /** By first revision and options; few, as most watches of a group stand at the same place. */
   private readonly encoded = new Map<number, EncodedEvents | undefined>();
+  /** What was asked for last: nearly always what is asked for next. */
+  private lastKey = -1;
+  private lastEncoded: EncodedEvents | undefined;
 
   /** `writes` are in order and hold every revision whole. */
   constructor(
@@ -85,7 +88,15 @@ export class EventBatch<Write extends WatchedWrite> {
   eventsFor(next: Revision, options: number): EncodedEvents | undefined {
     const from = Math.max(next, this.firstRevision);
     const memoKey = (from - this.firstRevision) * 8 + options;
-    if (this.encoded.has(memoKey)) return this.encoded.get(memoKey);
+    if (memoKey === this.lastKey) return this.lastEncoded;
+    this.lastEncoded = this.encoded.has(memoKey)
+      ? this.encoded.get(memoKey)
+      : this.encode(memoKey, from, options);
+    this.lastKey = memoKey;
+    return this.lastEncoded;
+  }
+
+  private encode(memoKey: number, from: Revision, options: number): EncodedEvents | undefined {
     const events: Event[] = [];
     for (const write of this.writes) {
       if (write.main < from || isFiltered(write, options)) continue;

@@ -38,6 +38,8 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
   private headSent = false;
   private cancelListeners: (() => void)[] | undefined;
   private timer: NodeJS.Timeout | undefined;
+  /** Known from the first response on. */
+  private compressed: boolean | undefined;
 
   constructor(
     protected readonly codec: MethodCodec<Request, Response>,
@@ -161,7 +163,8 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
 
   /** A client that compresses its requests gets compressed responses, as with grpc-go. */
   private get compresses(): boolean {
-    return this.encoding === "gzip";
+    this.compressed ??= this.encoding === "gzip";
+    return this.compressed;
   }
 
   private send(parts: Uint8Array | readonly Uint8Array[], bytes: number): boolean {

@@ -5,7 +5,22 @@
 import type { Socket } from "node:net";
 import { limits } from "../../base/limits.js";
 import { giveBackOutputBuffer, takeOutputBuffer } from "./buffer-pool.js";
-import { frameHeaderBytes } from "./protocol.js";
+import { defaultFramePayloadBytesMax, FrameType, frameHeaderBytes } from "./protocol.js";
+
+interface GrowingFrame {
+  /** Where its header stands. */
+  buffer: Buffer | undefined;
+  at: number;
+  /** 0: there is none. */
+  streamId: number;
+  length: number;
+}
+
+function putLength(buffer: Buffer, at: number, length: number): void {
+  buffer[at] = length >>> 16;
+  buffer[at + 1] = length >>> 8;
+  buffer[at + 2] = length;
+}
 
 export class Output {
   /** Finished pieces, in order; the current buffer's unfinished piece comes after them. */
@@ -16,6 +31,8 @@ export class Output {
   private used = 0;
   private bytes = 0;
   private discarded = false;
+  /** The last frame, where more may be added to it: DATA that is not flushed. */
+  private readonly growing: GrowingFrame = { buffer: undefined, at: 0, streamId: 0, length: 0 };
   /** A flush is on its way in this turn. */
   flushRequested = false;
 
@@ -31,13 +48,30 @@ export class Output {
     return this.socket.writableNeedDrain && this.socket.writableLength > 0;
   }
 
+  /**
+   * Begins a DATA frame that does not end its stream, or makes the last frame longer where that is one of the same
+   * stream: many small messages of a turn share a frame, as reading one costs the peer more than its bytes do.
+   */
+  dataFrame(length: number, streamId: number): void {
+    const { growing } = this;
+    if (growing.streamId === streamId && growing.length + length <= defaultFramePayloadBytesMax) {
+      growing.length += length;
+      putLength(growing.buffer!, growing.at, growing.length);
+      return;
+    }
+    this.frameHeader(length, FrameType.Data, 0, streamId);
+    growing.buffer = this.buffer;
+    growing.at = this.used - frameHeaderBytes;
+    growing.streamId = streamId;
+    growing.length = length;
+  }
+
   /** Section 4.1. */
   frameHeader(length: number, type: number, flags: number, streamId: number): void {
+    this.growing.streamId = 0;
     const buffer = this.room(frameHeaderBytes);
     const at = this.used;
-    buffer[at] = length >>> 16;
-    buffer[at + 1] = length >>> 8;
-    buffer[at + 2] = length;
+    putLength(buffer, at, length);
     buffer[at + 3] = type;
     buffer[at + 4] = flags;
     buffer[at + 5] = streamId >>> 24;
@@ -93,6 +127,7 @@ export class Output {
     this.endPiece();
     this.pieces = [];
     this.bytes = 0;
+    this.growing.streamId = 0;
     if (pieces.length === 1) {
       socket.write(pieces[0]!);
     } else {
@@ -107,6 +142,7 @@ export class Output {
   /** Lets go of everything; nothing is sent any more. */
   discard(): void {
     this.discarded = true;
+    this.growing.streamId = 0;
     this.pieces = [];
     this.bytes = 0;
     this.giveBack(true);

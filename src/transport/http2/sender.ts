@@ -237,7 +237,7 @@ export class Sender {
     bytes: number,
   ): void {
     const { output } = this.deps;
-    output.frameHeader(bytes, FrameType.Data, 0, stream.id);
+    output.dataFrame(bytes, stream.id);
     output.part(prefix);
     if (parts instanceof Uint8Array) output.part(parts);
     else for (let i = 0; i < parts.length; i++) output.part(parts[i]!);
