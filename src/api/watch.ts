@@ -142,7 +142,7 @@ class WatchCall implements WatchOutlet {
         this.create(request.create);
         return;
       case "cancel":
-        if (this.stream.cancel(request.watchId)) this.answer({ watchId: request.watchId, canceled: true });
+        if (this.stream.cancel(request.watchId)) this.reply({ watchId: request.watchId, canceled: true });
         return;
       case "progress":
         this.stream.requestProgress();
@@ -164,11 +164,16 @@ class WatchCall implements WatchOutlet {
       return;
     }
     if (made.has(WatchOption.ProgressNotify)) this.startNotifying();
-    this.answer({ watchId: made.id, created: true });
+    this.reply({ watchId: made.id, created: true });
   }
 
   private refuse(cancelReason: string): void {
-    this.answer({ watchId: noWatchId, created: true, canceled: true, cancelReason });
+    this.reply({ watchId: noWatchId, created: true, canceled: true, cancelReason });
+  }
+
+  /** The answer to a request, which the stream of events does not know of. */
+  private reply(answer: WatchAnswer): void {
+    if (!this.answer(answer)) this.stream.pause();
   }
 
   private answer(answer: WatchAnswer, revision?: Revision): boolean {

@@ -91,6 +91,11 @@ export class WatchStream {
     }
   }
 
+  /** The client does not take an answer that did not come from here: nothing is given to it before `resume`. */
+  pause(): void {
+    this.behind = true;
+  }
+
   /** The client keeps up again. */
   resume(): void {
     this.behind = false;
