@@ -160,6 +160,22 @@ test("a full socket gets nothing; the writer is told to wait, and to go on when 
   expect([drains, sender.waitingBytes]).toEqual([1, 0]);
 });
 
+test("a writer that was told to wait, and writes a little more, is told when there is room all the same", () => {
+  const { sender, sent } = bound(new Fixture());
+  sender.connectionWindow.bytes = 100 * 1024;
+  let drains = 0;
+  const stream = new Stream(1, 0x7fff_ffff, 0);
+  stream.handler = { drain: () => drains++ } as unknown as StreamHandler;
+  expect(sender.data(stream, nothing, Buffer.alloc(300 * 1024), 300 * 1024)).toBe(false);
+  expect(dataOf(sent(), 1).length).toBe(100 * 1024);
+  // Less than the limit waits now, but more than half of it: there is no room yet.
+  expect(sender.data(stream, nothing, Buffer.alloc(30), 30)).toBe(false);
+  expect(drains).toBe(0);
+  sender.connectionWindow.bytes = 0x7fff_ffff;
+  expect(dataOf(sent(), 1).length).toBe(200 * 1024 + 30);
+  expect([drains, sender.waitingBytes]).toEqual([1, 0]);
+});
+
 test("what waited on a stream that is over is forgotten", () => {
   const { sender, sent } = bound(new Fixture());
   sender.connectionWindow.bytes = 10;

@@ -93,7 +93,8 @@ export class Sender {
     outbox.dataBytes += bytes;
     this.waitingBytes += bytes;
     this.schedule(stream);
-    outbox.writerWaits = outbox.dataBytes > limits.streamSendBytesMax;
+    // Who was told to wait waits until there is room, also where a little more is written in between.
+    if (outbox.dataBytes > limits.streamSendBytesMax) outbox.writerWaits = true;
     return !outbox.writerWaits;
   }
 
