@@ -131,7 +131,9 @@ export class Driver {
    * needs the disk or a tick passes: losing them costs nothing.
    */
   private pump(options: { readonly idle: boolean }): void {
-    if (this.writing || this.stopped || this.appends.length === 0) return;
+    if (this.writing || this.stopped) return;
+    this.answerDurable();
+    if (this.appends.length === 0) return;
     if (!options.idle && !this.appends.some((pending) => pending.mustSync)) return;
     this.writing = true;
     const batch = this.appends.splice(0, this.batchLength());
@@ -145,6 +147,17 @@ export class Driver {
         this.break(error);
       },
     );
+  }
+
+  /** Nothing before these waits for the disk, nor do they: a follower that was told of a commit says so at once. */
+  private answerDurable(): void {
+    for (let at = 0; at < this.appends.length; at++) {
+      const pending = this.appends[at]!;
+      if (pending.mustSync) return;
+      if (pending.responses.length === 0) continue;
+      this.appends[at] = { ...pending, responses: [] };
+      this.deliver(pending.responses);
+    }
   }
 
   /** Everything that waits; a snapshot goes alone, as it replaces the store first. */
@@ -185,7 +198,7 @@ export class Driver {
   private deliver(responses: readonly Message[]): void {
     if (responses.length === 0) return;
     const own = responses.filter((message) => message.to === this.options.id);
-    if (own.length > 0) this.deps.core.step({ type: "persisted", responses: own });
+    if (own.length > 0) this.push({ type: "persisted", responses: own });
     if (own.length < responses.length)
       this.send(responses.filter((message) => message.to !== this.options.id));
   }

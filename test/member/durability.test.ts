@@ -54,4 +54,20 @@ describe("nothing is acknowledged before it is durable", () => {
     const waiting = appends.flatMap(({ responses }) => responses);
     expect(waiting.map(({ type, to }) => [type, to])).toContainEqual(["MsgAppResp", leader!.id]);
   });
+
+  test("a follower that is only told of a commit answers without writing: a second fdatasync for each put else", () => {
+    const cluster = new CoreCluster(3);
+    const [leader, follower] = cluster.members;
+    cluster.elect(leader!);
+    propose(leader!, 1n);
+    cluster.settle();
+    const { raft } = leader!.core;
+    const { lastIndex: index, term } = { lastIndex: raft.state.log.lastIndex(), term: raft.state.term };
+    const news = { type: "MsgApp", to: follower!.id, from: leader!.id, term, index, logTerm: term } as const;
+    follower!.core.step({ type: "message", message: { ...news, entries: [], commit: index } });
+    const { appends } = turnsWithoutDisk(follower!);
+    const types = appends.flatMap(({ responses }) => responses.map(({ type }) => type));
+    expect(types).toEqual(["MsgAppResp"]);
+    expect(appends.map(({ mustSync }) => mustSync)).toEqual([false]);
+  });
 });

@@ -39,11 +39,14 @@ export type CoreEvent =
 /** One step of the log to make durable. */
 export interface PendingAppend {
   readonly append: LogAppend;
-  /** False where only a commit index moved: it may be lost without harm. */
+  /** False where a commit index moved at most: it may be lost without harm. */
   readonly mustSync: boolean;
   /** A snapshot to install before the log says so: the image that came with it. */
   readonly snapshot: Snapshot | undefined;
-  /** To be sent, or given back as a `persisted` event, only once this append is durable. */
+  /**
+   * To be sent, or given back as a `persisted` event, only once this append is durable; where it need not be
+   * synced, once all before it are: what such answers speak of was handed out earlier.
+   */
   readonly responses: readonly Message[];
   /** Called when this append is durable; for steps of the driver's own (a cut of the log). */
   readonly durable?: () => void;
