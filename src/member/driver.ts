@@ -16,6 +16,7 @@ import type { ReceivedImage } from "../ports/snapshot-store.js";
 import type { Message, SnapshotMessage } from "../raft/message.js";
 import type { MemberCore } from "./core/core.js";
 import type { CoreEvent, Effects, PendingAppend } from "./core/events.js";
+import { Outgoing } from "./outgoing.js";
 import type { StoreKeeper } from "./store-keeper.js";
 
 export interface DriverOptions {
@@ -43,6 +44,7 @@ export interface DriverDeps {
 export class Driver {
   private readonly appends: PendingAppend[] = [];
   private readonly images = new Map<Index, ReceivedImage>();
+  private readonly outgoing: Outgoing;
   private turnScheduled = false;
   private writing = false;
   private stopped = false;
@@ -52,6 +54,7 @@ export class Driver {
     private readonly options: DriverOptions,
     private readonly deps: DriverDeps,
   ) {
+    this.outgoing = new Outgoing({ send: (messages) => deps.peers.send(messages), clock: deps.clock });
     this.stopTicking = deps.clock.every(options.heartbeatIntervalMs, () => this.tick());
     deps.keeper.advanceDurable(deps.durableIndex);
     this.schedule();
@@ -62,6 +65,7 @@ export class Driver {
     if (this.stopped) return;
     try {
       this.deps.core.step(event);
+      this.notePassedOn(event);
     } catch (error) {
       this.break(error);
     }
@@ -81,6 +85,7 @@ export class Driver {
   async stop(): Promise<void> {
     this.stopped = true;
     this.stopTicking();
+    this.outgoing.stop();
     while (this.writing) await new Promise<void>((resolve) => setImmediate(resolve));
     for (const image of this.images.values()) await image.discard();
   }
@@ -118,7 +123,13 @@ export class Driver {
     const leading = this.deps.core.raft.state.role === "leader";
     if (leading) failpoints.raftBeforeLeaderSend?.();
     else failpoints.raftBeforeFollowerSend?.();
-    this.deps.peers.send(messages);
+    this.outgoing.send(messages);
+  }
+
+  /** Who passes on proposals of its clients waits for their commit. */
+  private notePassedOn(event: CoreEvent): void {
+    if (event.type !== "message" || event.message.type !== "MsgProp") return;
+    this.outgoing.awaitsCommit(event.message.from, this.deps.core.raft.state.log.lastIndex());
   }
 
   private enqueue(pending: PendingAppend): void {
@@ -180,11 +191,13 @@ export class Driver {
     failpoints.raftAfterSave?.();
     if (snapshot !== undefined) failpoints.raftAfterSaveSnap?.();
     let durable = snapshot?.metadata.index ?? 0;
+    const responses: Message[] = [];
     for (const pending of batch) {
       durable = pending.append.entries.at(-1)?.index ?? durable;
-      this.deliver(pending.responses);
+      responses.push(...pending.responses);
       pending.durable?.();
     }
+    this.deliver(responses);
     if (durable > 0) keeper.advanceDurable(durable);
     if (snapshot !== undefined) {
       await log.release(core.applied);
