@@ -63,6 +63,31 @@ export function readEntry(reader: ProtoReader): Entry {
   return { term, index, type, data };
 }
 
+/** What an entry says beside its payload. */
+export interface EntryHead {
+  readonly term: number;
+  readonly index: number;
+  readonly type: EntryType;
+  readonly hasData: boolean;
+}
+
+/** As `readEntry`, for a pass over many entries of which few are kept. */
+export function readEntryHead(reader: ProtoReader): EntryHead {
+  let type: EntryType = EntryType.Normal;
+  let term = 0;
+  let index = 0;
+  let hasData = false;
+  while (reader.more) {
+    const tag = reader.tag();
+    if (tag === 8) type = readEnum<EntryType>(reader, EntryType.ConfChangeV2, "entry type");
+    else if (tag === 16) term = readCount(reader);
+    else if (tag === 24) index = readCount(reader);
+    else if (tag === 34) hasData = reader.message().more;
+    else reader.skip(tag);
+  }
+  return { term, index, type, hasData };
+}
+
 export function decodeEntry(bytes: Uint8Array): Entry {
   return readEntry(new ProtoReader(bytes));
 }

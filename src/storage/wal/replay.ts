@@ -10,13 +10,14 @@
  * rewrites a committed one, has a term and an index; terms never fall, in entries or hard states; metadata is the
  * same everywhere; Crc records have no data, marks and changes of members have some.
  */
-import type { Index } from "../../base/brand.js";
-import { allocateBytes, copyBytes, emptyBytes, equalBytes } from "../../base/bytes.js";
-import { ProtoError } from "../../base/protowire.js";
+import type { Index, Term } from "../../base/brand.js";
+import { copyBytes, equalBytes } from "../../base/bytes.js";
+import { ProtoError, ProtoReader } from "../../base/protowire.js";
 import type { LogMark, RecoveredLog } from "../../ports/raft-log.js";
-import { decodeEntry, decodeHardState } from "../../raft/codec.js";
-import { type Entry, EntryType, type HardState } from "../../raft/types.js";
+import { decodeHardState, readEntryHead } from "../../raft/codec.js";
+import { EntryType, type HardState } from "../../raft/types.js";
 import { damagedSegment, unusableLog } from "./damage.js";
+import { EntryList } from "./entry-list.js";
 import { decodeMark } from "./mark-codec.js";
 import { type FrameRead, frameChecksum, RecordType, readFrame, usedEnd } from "./record.js";
 import type { SegmentRef } from "./segment-name.js";
@@ -42,16 +43,13 @@ export interface LogEnd {
   readonly torn: boolean;
 }
 
-/** Entries share pieces of memory of this size, which is freed as the log is cut. */
-const repackBytes = 256 * 1024;
-
 type WholeFrame = FrameRead & { readonly kind: "frame" };
 
 export class LogReplay {
   private metadata: Uint8Array | undefined;
   private hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   /** Entry `base` + 1 and those after it. */
-  private entries: Entry[] = [];
+  private readonly entries = new EntryList();
   private base: Index = 0;
   private mark: LogMark | undefined;
   /** A snapshot beyond `fromMark` replaced the log. */
@@ -67,6 +65,7 @@ export class LogReplay {
   /** Takes the next segment. Errors: DamageError. */
   read(segment: SegmentBytes): void {
     const { ref, bytes } = segment;
+    this.entries.enterSegment(bytes);
     if (this.chain === undefined) this.base = Math.max(ref.firstIndex - 1, 0);
     let at = 0;
     for (let records = 0; ; records++) {
@@ -96,10 +95,10 @@ export class LogReplay {
     if (this.hardState.commit > lastIndex) {
       throw unusableLog(`entries up to ${this.hardState.commit} were committed, and it ends at ${lastIndex}`);
     }
-    const hardState = settled(this.hardState, mark, this.entries.at(-1));
+    const hardState = settled(this.hardState, mark, this.entries.termAt(this.entries.length - 1));
     const { offsetBytes, torn, marks } = this;
     return {
-      recovered: { metadata: copyBytes(this.metadata), hardState, entries: repacked(this.entries), mark },
+      recovered: { metadata: copyBytes(this.metadata), hardState, entries: this.entries.decode(), mark },
       end: { offsetBytes, chain: this.chain ?? 0, lastIndex, hardState, marks, torn },
     };
   }
@@ -125,7 +124,10 @@ export class LogReplay {
     }
     this.chain = crc;
     try {
-      const wrong = this.take(ref, frame.type, bytes.subarray(frame.dataStart, frame.dataEnd));
+      const wrong =
+        frame.type === RecordType.Entry
+          ? this.takeEntry(bytes, frame.dataStart, frame.dataEnd)
+          : this.take(ref, frame.type, bytes.subarray(frame.dataStart, frame.dataEnd));
       if (wrong !== undefined) throw damaged(wrong);
     } catch (error) {
       if (error instanceof ProtoError) throw damaged(`a record can not be read (${error.message})`);
@@ -160,8 +162,6 @@ export class LogReplay {
         this.metadata = first ?? data;
         return first === undefined || equalBytes(first, data) ? undefined : "metadata of another member";
       }
-      case RecordType.Entry:
-        return this.takeEntry(decodeEntry(data));
       case RecordType.State:
         return this.takeHardState(decodeHardState(data));
       case RecordType.Mark:
@@ -172,12 +172,12 @@ export class LogReplay {
     }
   }
 
-  private takeEntry(entry: Entry): string | undefined {
+  private takeEntry(bytes: Uint8Array, start: number, end: number): string | undefined {
     const { entries } = this;
+    const entry = readEntryHead(new ProtoReader(bytes, start, end));
     if (entry.index === 0 || entry.term === 0) return "an entry without term or index";
     if (entry.index <= this.hardState.commit) return `entry ${entry.index} again, after it was committed`;
-    if (entry.type === EntryType.ConfChange && entry.data.length === 0)
-      return "a change of members without content";
+    if (entry.type === EntryType.ConfChange && !entry.hasData) return "a change of members without content";
     const last = this.base + entries.length;
     if (entry.index > last + 1) return `entry ${entry.index} follows entry ${last}`;
     if (entry.index <= this.base) {
@@ -186,9 +186,10 @@ export class LogReplay {
         return `entry ${entry.index} again, after a mark`;
       this.base = entry.index - 1;
     }
-    entries.length = entry.index - 1 - this.base;
-    if (entry.term < (entries.at(-1)?.term ?? 0)) return `the term fell at entry ${entry.index}`;
-    entries.push(entry);
+    entries.truncate(entry.index - 1 - this.base);
+    if (entry.term < (entries.termAt(entries.length - 1) ?? 0))
+      return `the term fell at entry ${entry.index}`;
+    entries.push(entry.term, start, end);
     return undefined;
   }
 
@@ -202,16 +203,15 @@ export class LogReplay {
   private takeMark(ref: SegmentRef, mark: LogMark): string | undefined {
     const { index } = mark;
     this.marks.set(ref.name, index);
-    const known = this.entries[index - this.base - 1];
-    const replaces =
-      index > this.base + this.entries.length || (known !== undefined && known.term !== mark.term);
+    const known = this.entries.termAt(index - this.base - 1);
+    const replaces = index > this.base + this.entries.length || (known !== undefined && known !== mark.term);
     if (replaces) {
-      this.entries = [];
+      this.entries.truncate(0);
       this.base = index;
       this.replacedBy = index > this.fromMark ? index : undefined;
     }
     if (index > this.fromMark || index < this.base) return undefined;
-    this.entries.splice(0, index - this.base);
+    this.entries.dropFirst(index - this.base);
     this.base = index;
     this.mark = mark;
     return undefined;
@@ -223,24 +223,7 @@ export class LogReplay {
  * its first records. Raising it is safe: no vote in the higher term was acknowledged, as its record would be
  * there, and a mark is made of committed entries only.
  */
-function settled(state: HardState, mark: LogMark, last: Entry | undefined): HardState {
-  const term = Math.max(state.term, mark.term, last?.term ?? 0);
+function settled(state: HardState, mark: LogMark, lastTerm: Term | undefined): HardState {
+  const term = Math.max(state.term, mark.term, lastTerm ?? 0);
   return { term, vote: term === state.term ? state.vote : 0n, commit: Math.max(state.commit, mark.index) };
-}
-
-/** The entries with memory of their own: a few of them must not keep a whole segment in memory. */
-function repacked(entries: readonly Entry[]): Entry[] {
-  let memory = emptyBytes;
-  let at = 0;
-  return entries.map((entry) => {
-    const { term, index, type, data } = entry;
-    if (data.length === 0) return { term, index, type, data: emptyBytes };
-    if (at + data.length > memory.length) {
-      memory = allocateBytes(Math.max(data.length, repackBytes));
-      at = 0;
-    }
-    memory.set(data, at);
-    at += data.length;
-    return { term, index, type, data: memory.subarray(at - data.length, at) };
-  });
 }
