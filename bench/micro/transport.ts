@@ -40,7 +40,7 @@ async function serveOurs(): Promise<number> {
       keepaliveIntervalMs: 7_200_000,
       keepaliveTimeoutMs: 20_000,
     },
-    { log: silentLogger },
+    { log: silentLogger, calls: undefined },
   );
   return (await server.listen({ host: "127.0.0.1", port: 0 })).port;
 }

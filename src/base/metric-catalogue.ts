@@ -35,7 +35,7 @@ const fromMilliseconds = doubling(0.001, 14);
 
 export const metricCatalogue = {
   etcd_cluster_version: gauge("1 for the version that the members agreed on", ["cluster_version"]),
-  etcd_debugging_auth_revision: gauge("Revision of the users and roles"),
+  etcd_debugging_auth_revision: gauge("Always zero: there is no authentication yet"),
   etcd_debugging_disk_backend_commit_rebalance_duration_seconds: histogram(
     "Always empty: part of a bbolt commit",
     fromMilliseconds,
@@ -45,7 +45,7 @@ export const metricCatalogue = {
     fromMilliseconds,
   ),
   etcd_debugging_disk_backend_commit_write_duration_seconds: histogram(
-    "Time of the write of a batch to the store",
+    "Always empty: part of a bbolt commit",
     fromMilliseconds,
   ),
   etcd_debugging_lease_granted_total: counter("Leases granted"),
@@ -57,7 +57,7 @@ export const metricCatalogue = {
   etcd_debugging_mvcc_db_compaction_keys_total: counter("Revisions removed by compactions"),
   etcd_debugging_mvcc_db_compaction_last: gauge("Unix time of the newest compaction"),
   etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds: histogram(
-    "Length of one slice of a compaction",
+    "Always empty: a slice of a compaction ends with the turn of the event loop",
     doubling(1, 13),
   ),
   etcd_debugging_mvcc_db_compaction_total_duration_milliseconds: histogram(
@@ -66,7 +66,7 @@ export const metricCatalogue = {
   ),
   etcd_debugging_mvcc_events_total: counter("Events sent to watches"),
   etcd_debugging_mvcc_index_compaction_pause_duration_milliseconds: histogram(
-    "Pause of the key index by a compaction",
+    "Always empty: the key index is pruned in slices of a turn",
     doubling(0.5, 14),
   ),
   etcd_debugging_mvcc_keys_total: gauge("Keys"),
@@ -77,27 +77,27 @@ export const metricCatalogue = {
   etcd_debugging_mvcc_watcher_total: gauge("Watches"),
   etcd_debugging_server_lease_expired_total: counter("Leases that ran out"),
   etcd_debugging_server_watch_send_loop_control_stream_duration_seconds: histogram(
-    "Time to send an answer about a watch",
+    "Always empty: an answer is handed to the connection at once, no loop sends it",
     fromMilliseconds,
   ),
   etcd_debugging_server_watch_send_loop_progress_duration_seconds: histogram(
-    "Time to send a progress notification",
+    "Always empty: an answer is handed to the connection at once, no loop sends it",
     fromMilliseconds,
   ),
   etcd_debugging_server_watch_send_loop_watch_stream_duration_per_event_seconds: histogram(
-    "Time to send one event",
+    "Always empty: an answer is handed to the connection at once, no loop sends it",
     fromMilliseconds,
   ),
   etcd_debugging_server_watch_send_loop_watch_stream_duration_seconds: histogram(
-    "Time to send a batch of events",
+    "Always empty: an answer is handed to the connection at once, no loop sends it",
     fromMilliseconds,
   ),
   etcd_debugging_snap_save_marshalling_duration_seconds: histogram(
-    "Time to encode a snapshot mark",
+    "Always empty: a snapshot is a mark in the Raft log, whose syncs are counted there",
     fromMilliseconds,
   ),
   etcd_debugging_snap_save_total_duration_seconds: histogram(
-    "Time to save a snapshot mark",
+    "Always empty: a snapshot is a mark in the Raft log, whose syncs are counted there",
     fromMilliseconds,
   ),
   etcd_debugging_store_expires_total: counter("Always zero: of the store of etcd 2"),
@@ -107,12 +107,15 @@ export const metricCatalogue = {
     "Time to make a batch durable in the store",
     fromMilliseconds,
   ),
-  etcd_disk_backend_defrag_duration_seconds: histogram("Time of a defragmentation", doubling(0.1, 13)),
+  etcd_disk_backend_defrag_duration_seconds: histogram(
+    "Always empty: defragmentation is not served yet",
+    doubling(0.1, 13),
+  ),
   etcd_disk_backend_snapshot_duration_seconds: histogram(
     "Time to send an image of the store",
     doubling(0.01, 17),
   ),
-  etcd_disk_defrag_inflight: gauge("1 while a defragmentation runs"),
+  etcd_disk_defrag_inflight: gauge("Always zero: defragmentation is not served yet"),
   etcd_disk_wal_fsync_duration_seconds: histogram("Time of fdatasync of the Raft log", fromMilliseconds),
   etcd_disk_wal_write_bytes_total: gauge("Bytes written to the Raft log"),
   etcd_disk_wal_write_duration_seconds: histogram("Time of a write to the Raft log", fromMilliseconds),
@@ -121,11 +124,14 @@ export const metricCatalogue = {
   etcd_grpc_proxy_cache_misses_total: gauge("Always zero: this is no proxy"),
   etcd_grpc_proxy_events_coalescing_total: counter("Always zero: this is no proxy"),
   etcd_grpc_proxy_watchers_coalescing_total: gauge("Always zero: this is no proxy"),
-  etcd_mvcc_db_open_read_transactions: gauge("Snapshots of the store that are held open"),
+  etcd_mvcc_db_open_read_transactions: gauge("Always zero: a read holds no transaction of the disk open"),
   etcd_mvcc_db_total_size_in_bytes: gauge("Bytes of the store on disk"),
   etcd_mvcc_db_total_size_in_use_in_bytes: gauge("Bytes of the store that hold live data"),
   etcd_mvcc_delete_total: counter("Deletes"),
-  etcd_mvcc_hash_duration_seconds: histogram("Time to hash the store", doubling(0.01, 15)),
+  etcd_mvcc_hash_duration_seconds: histogram(
+    "Always empty: the hash of a whole bbolt file",
+    doubling(0.01, 15),
+  ),
   etcd_mvcc_hash_rev_duration_seconds: histogram(
     "Time to hash the store up to a revision",
     doubling(0.01, 15),
@@ -136,12 +142,12 @@ export const metricCatalogue = {
   etcd_network_client_grpc_received_bytes_total: counter("Bytes from clients"),
   etcd_network_client_grpc_sent_bytes_total: counter("Bytes to clients"),
   etcd_network_known_peers: gauge("1 for each member known", ["Local", "Remote"]),
-  etcd_server_apply_duration_seconds: histogram("Time to apply a request", doubling(0.0001, 20), [
-    "version",
-    "op",
-    "success",
-  ]),
-  etcd_server_client_requests_total: counter("Requests by the version of the client", [
+  etcd_server_apply_duration_seconds: histogram(
+    "Always empty: what applies has no clock, and takes microseconds",
+    doubling(0.0001, 20),
+    ["version", "op", "success"],
+  ),
+  etcd_server_client_requests_total: counter("Always empty: a client may send any text as its version", [
     "type",
     "client_api_version",
   ]),
@@ -152,26 +158,38 @@ export const metricCatalogue = {
   etcd_server_health_success: counter("Health checks that passed"),
   etcd_server_healthcheck: gauge("1 for checks that passed when last run", ["type", "name"]),
   etcd_server_healthchecks_total: counter("Checks run", ["type", "name", "status"]),
-  etcd_server_heartbeat_send_failures_total: counter("Heartbeats that were late or lost"),
+  etcd_server_heartbeat_send_failures_total: counter("Always zero: heartbeats wait for no disk"),
   etcd_server_id: gauge("1 for the id of this member", ["server_id"]),
   etcd_server_is_leader: gauge("1 while this member leads"),
   etcd_server_is_learner: gauge("1 while this member is a learner"),
   etcd_server_leader_changes_seen_total: counter("Changes of leader"),
-  etcd_server_learner_promote_successes: counter("Learners promoted by this leader"),
+  etcd_server_learner_promote_successes: counter("Always zero: member changes are not served yet"),
   etcd_server_proposals_applied_total: gauge("Index of the newest applied entry"),
   etcd_server_proposals_committed_total: gauge("Index of the newest committed entry"),
   etcd_server_proposals_failed_total: counter("Proposals that failed"),
   etcd_server_proposals_pending: gauge("Proposals that wait"),
   etcd_server_quota_backend_bytes: gauge("Bytes of data above which writes are refused"),
   etcd_server_read_indexes_failed_total: counter("Linearizable reads that were not confirmed"),
-  etcd_server_request_duration_seconds: histogram("Time of a request", fromMilliseconds, ["type", "success"]),
-  etcd_server_slow_apply_total: counter("Applies above the warning time"),
-  etcd_server_slow_read_indexes_total: counter("Confirmations of reads that took long"),
+  etcd_server_request_duration_seconds: histogram(
+    "Always empty: what proposes a request keeps no clock for each",
+    fromMilliseconds,
+    ["type", "success"],
+  ),
+  etcd_server_slow_apply_total: counter("Always zero: what applies has no clock"),
+  etcd_server_slow_read_indexes_total: counter(
+    "Always zero: a question for the leader that stays open is asked again",
+  ),
   etcd_server_snapshot_apply_in_progress_total: gauge("1 while a snapshot is taken over"),
   etcd_server_version: gauge("1 for the version of this member", ["server_version"]),
-  etcd_snap_db_fsync_duration_seconds: histogram("Time of fsync of a received image", fromMilliseconds),
+  etcd_snap_db_fsync_duration_seconds: histogram(
+    "Always empty: LevelDB syncs a received image as it writes it",
+    fromMilliseconds,
+  ),
   etcd_snap_db_save_total_duration_seconds: histogram("Time to save a received image", doubling(0.1, 10)),
-  etcd_snap_fsync_duration_seconds: histogram("Time of fsync of a snapshot mark", fromMilliseconds),
+  etcd_snap_fsync_duration_seconds: histogram(
+    "Always empty: a snapshot is a mark in the Raft log, whose syncs are counted there",
+    fromMilliseconds,
+  ),
   grpc_server_handled_total: counter("Calls ended", [
     "grpc_type",
     "grpc_service",

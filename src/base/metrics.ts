@@ -86,6 +86,14 @@ export class MetricRegistry {
     return this.series(name, labelValues) as Gauge;
   }
 
+  /** From now on a counter without labels is what `read` gives at the time of each scrape. */
+  follow(name: CounterName, read: () => number): void {
+    assert(labelsOf(name).length === 0, `metric ${name} has labels`);
+    const series = new Gauge();
+    series.follow(read);
+    this.families.get(name)!.set("", series);
+  }
+
   histogram(name: HistogramName, ...labelValues: readonly string[]): Histogram {
     return this.series(name, labelValues) as Histogram;
   }
@@ -111,7 +119,11 @@ export class MetricRegistry {
   private series(name: MetricName, labelValues: readonly string[]): Series {
     const names = labelsOf(name);
     assert(names.length === labelValues.length, `metric ${name} has ${names.length} labels`);
-    const labels = names.map((label, at) => `${label}="${escapeLabel(labelValues[at]!)}"`).join(",");
+    // Prometheus's Go client writes labels by their names, and scripts look for whole lines.
+    const labels = names
+      .map((label, at) => `${label}="${escapeLabel(labelValues[at]!)}"`)
+      .sort()
+      .join(",");
     const family = this.families.get(name)!;
     const known = family.get(labels);
     if (known !== undefined) return known;

@@ -8,6 +8,7 @@ type LeaderTest = (leader: MemberId) => boolean;
 export class LeaderWatch {
   private leader: MemberId = 0n;
   private electedMs = 0;
+  private changes = 0;
   private waiters: { readonly test: LeaderTest; readonly done: (reached: boolean) => void }[] = [];
 
   /** `leaderLossMs`: how long before an election the leader before it may have been gone (two election timeouts). */
@@ -17,11 +18,19 @@ export class LeaderWatch {
     return this.leader;
   }
 
+  /** How often another leader was seen than before. */
+  get changesSeen(): number {
+    return this.changes;
+  }
+
   /** To be told after each turn in which the leader may have changed. */
   changed(leader: MemberId, nowMs: number): void {
     if (leader === this.leader) return;
     this.leader = leader;
-    if (leader !== 0n) this.electedMs = nowMs;
+    if (leader !== 0n) {
+      this.electedMs = nowMs;
+      this.changes++;
+    }
     const due = this.waiters.filter((waiter) => waiter.test(leader));
     this.waiters = this.waiters.filter((waiter) => !due.includes(waiter));
     for (const waiter of due) waiter.done(true);

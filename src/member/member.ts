@@ -68,6 +68,8 @@ export class RunningMember implements Member {
   private readonly reads = new WaitTable<void>();
   private readonly requestIds: RequestIds;
   private stopping = false;
+  /** Requests that ended without an answer from the log, and reads that no quorum confirmed in time. */
+  readonly failures = { proposals: 0, reads: 0 };
 
   constructor(
     private readonly options: MemberOptions,
@@ -81,6 +83,11 @@ export class RunningMember implements Member {
 
   get leader(): MemberId {
     return this.deps.leaders.current;
+  }
+
+  /** Requests on their way through the log. */
+  get proposalsPending(): number {
+    return this.proposals.size;
   }
 
   get watches(): Watches {
@@ -225,7 +232,9 @@ export class RunningMember implements Member {
     }
     for (const { id } of effects.refused) {
       const ticket = this.requestIds.numberOf(id);
-      if (ticket !== undefined) this.proposals.reject(ticket, storeError("RequestTooManyRequests"));
+      if (ticket === undefined) continue;
+      this.failures.proposals++;
+      this.proposals.reject(ticket, storeError("RequestTooManyRequests"));
     }
     for (const ticket of effects.reads) this.reads.resolve(ticket, undefined);
     this.leaseDesk.observe(effects.renewals);
@@ -237,9 +246,11 @@ export class RunningMember implements Member {
     const { clock, leaders, driver } = this.deps;
     const before = clock.monotonicMs() - this.options.requestTimeoutMs;
     for (const ticket of this.proposals.expire(before, (startedMs) => leaders.timeoutError(startedMs))) {
+      this.failures.proposals++;
       driver.push({ type: "abandon", id: this.requestIds.of(ticket) });
     }
-    this.reads.expire(before, (startedMs) => leaders.timeoutError(startedMs));
+    const unconfirmed = this.reads.expire(before, (startedMs) => leaders.timeoutError(startedMs));
+    this.failures.reads += unconfirmed.length;
     this.leaseDesk.expire(before);
   }
 

@@ -18,6 +18,7 @@ import { HashKv } from "./hash-kv.js";
 import { KeyIndex } from "./key-index.js";
 import { KeyValueHead, storedKey } from "./key-value.js";
 import { LeasedKeys } from "./leased-keys.js";
+import { OperationCounts } from "./operation-counts.js";
 import { RangeCursor, type RangeRevisions, readRange } from "./range-cursor.js";
 import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "./requests.js";
 import type { DeleteRangeResult, PutResult, RangeResult, TxnResult } from "./results.js";
@@ -46,6 +47,7 @@ export class MvccStore {
   readonly index: KeyIndex;
   readonly log: RevisionLog;
   readonly leased: LeasedKeys;
+  readonly counts = new OperationCounts();
   private readonly changes: ChangeSink;
   private readonly head = new KeyValueHead();
   private currentRevision: Revision = 1;
@@ -206,6 +208,7 @@ export class MvccStore {
   }
 
   private revisionsOf({ revision }: RangeRequest): RangeRevisions {
+    this.counts.ranges++;
     const current = this.currentRevision;
     if (revision > current) throw storeError("FutureRev");
     const atMain = revision > 0 ? revision : current;
@@ -214,7 +217,8 @@ export class MvccStore {
   }
 
   /** What a transaction wrote becomes the state. */
-  private end({ changes, revision }: Transaction): void {
+  private end({ changes, revision, operations }: Transaction): void {
+    if (operations > 1) this.counts.transactions++;
     if (changes.length === 0) return;
     this.currentRevision = revision;
     this.changes.committed(revision, changes);

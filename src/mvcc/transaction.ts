@@ -11,6 +11,7 @@ import type { KeyIndex } from "./key-index.js";
 import { intervalOf } from "./key-interval.js";
 import { encodeDeleted, encodeKeyValue, encodeTombstone, storedLease, storedValue } from "./key-value.js";
 import type { LeasedKeys } from "./leased-keys.js";
+import type { OperationCounts } from "./operation-counts.js";
 import { type RangeSource, readRange } from "./range-cursor.js";
 import type { DeleteRangeRequest, PutRequest, RangeRequest } from "./requests.js";
 import type { DeleteRangeResult, PutResult, RangeResult, ResponseOp, TxnResult } from "./results.js";
@@ -20,6 +21,7 @@ export interface TransactionSource extends RangeSource {
   readonly index: KeyIndex;
   readonly log: RevisionLog;
   readonly leased: LeasedKeys;
+  readonly counts: OperationCounts;
   /** The store's revision before the transaction. */
   readonly revision: Revision;
 }
@@ -27,6 +29,8 @@ export interface TransactionSource extends RangeSource {
 export class Transaction {
   private written: Change[] = noChanges;
   private readonly begin: Revision;
+  /** Reads and writes so far. */
+  operations = 0;
 
   constructor(private readonly source: TransactionSource) {
     this.begin = source.revision;
@@ -43,6 +47,8 @@ export class Transaction {
   }
 
   range(request: RangeRequest): RangeResult {
+    this.operations++;
+    this.source.counts.ranges++;
     const current = this.revision;
     const atMain = request.revision > 0 ? request.revision : current;
     return readRange(this.source, request, { atMain, current });
@@ -69,11 +75,16 @@ export class Transaction {
     log.append(main, sub, false, keyValue);
     leased.move(key, lease);
     const isCreate = previous === undefined;
+    this.operations++;
+    this.source.counts.puts++;
+    this.source.counts.putBytes += request.key.length + request.value.length;
     this.record({ kind: "put", key, keyValue, main, sub, previous, isCreate });
     return { revision: main, prevKv: request.prevKv ? before : undefined };
   }
 
   deleteRange(request: DeleteRangeRequest): DeleteRangeResult {
+    this.operations++;
+    this.source.counts.deletes++;
     const { index, log } = this.source;
     const keys: string[] = [];
     const prevKvs: Uint8Array[] = [];
@@ -88,6 +99,8 @@ export class Transaction {
 
   /** Deletes one key; one that is not there is passed over. */
   deleteKey(key: string): void {
+    this.operations++;
+    this.source.counts.deletes++;
     if (this.source.index.get(key, this.revision) !== undefined) this.delete(key);
   }
 

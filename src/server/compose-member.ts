@@ -35,6 +35,8 @@ export interface ComposedMember {
   readonly member: RunningMember;
   readonly core: MemberCore;
   readonly driver: Driver;
+  readonly keeper: StoreKeeper;
+  readonly leaders: LeaderWatch;
   readonly peers: PeerLinks;
   readonly watches: MemberWatches;
   /** What the watches of this member are served from. */
@@ -109,7 +111,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
     history: keeper.store,
     readable: keeper.readable,
   });
-  return { member, core, driver, peers, watches, watchSource, stop };
+  return { member, core, driver, keeper, leaders, peers, watches, watchSource, stop };
 }
 
 function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger): MemberCore {

@@ -27,7 +27,7 @@ import type { ServerConfig } from "./flags/server-config.js";
 import type { Identity } from "./identity.js";
 import type { ListenOptions } from "./listeners.js";
 import { nodeClock } from "./node-clock.js";
-import { reopenStore, storeDirectory } from "./open-member.js";
+import { type OpenStoreDeps, reopenStore, storeDirectory } from "./open-member.js";
 
 /** The same services, as the flags may split them over addresses. */
 export interface ClientServices {
@@ -98,13 +98,18 @@ function leaseTtlSecondsMin({ raft }: ServerConfig): number {
 
 const noHttp: ListenOptions["http"] = (_request, response) => respondNotFound(response);
 
+export interface PeerServicesDeps extends OpenStoreDeps {
+  readonly registry: MetricRegistry;
+}
+
 /** What other members call, on the peer URLs. */
 export function peerServices(
   config: ServerConfig,
   identity: Identity,
   composed: ComposedMember,
-  logger: Logger,
+  deps: PeerServicesDeps,
 ): ListenOptions {
+  const { logger } = deps;
   const { core, driver, peers } = composed;
   const methods: readonly RpcMethod[] = peerMethods({
     ...identity,
@@ -121,7 +126,7 @@ export function peerServices(
       message: (message) => driver.push({ type: "message", message }),
       snapshot: (message, image) => driver.pushSnapshot(message, image),
     },
-    images: imageReceiver(config, logger),
+    images: imageReceiver(config, deps),
     leases: composed.member.leaseDesk,
     logger,
   });
@@ -137,15 +142,18 @@ export function peerServices(
   };
 }
 
-function imageReceiver(config: ServerConfig, logger: Logger): ImageReceiver {
+function imageReceiver(config: ServerConfig, deps: PeerServicesDeps): ImageReceiver {
+  const seconds = deps.registry.histogram("etcd_snap_db_save_total_duration_seconds");
   return {
     receive: async (chunks) => {
+      const startedMs = nodeClock.monotonicMs();
       const image = await receiveImage(storeDirectory(config), chunks);
+      seconds.observe((nodeClock.monotonicMs() - startedMs) / 1_000);
       return {
         applied: image.applied,
         install: async () => {
           await image.install();
-          return reopenStore(config, logger);
+          return reopenStore(config, deps);
         },
         discard: () => image.discard(),
       };

@@ -16,6 +16,7 @@ import { checkSameMember } from "./identity.js";
 import { Listeners } from "./listeners.js";
 import { nodeClock } from "./node-clock.js";
 import { openMember } from "./open-member.js";
+import { measuredStore, showFeatures, showMember, showWatches, walObserver } from "./show-metrics.js";
 
 export interface RunningServer {
   /** Resolves when a leader is known and the client port answers. */
@@ -35,6 +36,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   const { failed, fail } = failure();
   const hub = new WatchHub({ source: () => composed.watchSource(), wake: () => composed.watches.wake() });
   showWatches(registry, hub);
+  showFeatures(registry, config.features);
   const leaseCounts = leaseMetrics(registry);
   const restore = (store: RevisionStore) =>
     restoreState(
@@ -43,10 +45,12 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       { leaseMetrics: leaseCounts, changes: hub, clock: nodeClock, logger },
     );
   const wal = { clock: nodeClock, logger, observer: walObserver(registry) };
-  const opened = await openMember(config, { logger, wal, restore });
+  const measured = (store: RevisionStore): RevisionStore => measuredStore(store, registry);
+  const opened = await openMember(config, { logger, wal, restore, measured });
   const { identity, state } = opened;
-  const listeners = new Listeners(config.tlsPolicy, { log: logger });
+  const listeners = new Listeners(config.tlsPolicy, { log: logger, registry });
   const composed = composeMember(config, opened, { logger, restore, fail, hub });
+  showMember(registry, composed);
   const { member, core } = composed;
   const clientUrls = urlTexts(config.advertiseClientUrls);
   const { memberId } = identity;
@@ -64,7 +68,7 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     await listeners.open(
       config.listenPeerUrls,
       config.peerTls,
-      peerServices(config, identity, composed, logger),
+      peerServices(config, identity, composed, { logger, measured, registry }),
     );
     const { grpcAndHttp, grpc, http, metrics } = clientServices(config, member, { logger, registry, fail });
     const separateHttp = config.listenClientHttpUrls.length > 0;
@@ -82,29 +86,6 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
     "applied-index": core.applied,
   });
   return { ready: member.ready(), failed, stop };
-}
-
-function walObserver(registry: MetricRegistry) {
-  const written = registry.gauge("etcd_disk_wal_write_bytes_total");
-  const writes = registry.histogram("etcd_disk_wal_write_duration_seconds");
-  const syncs = registry.histogram("etcd_disk_wal_fsync_duration_seconds");
-  let bytesWritten = 0;
-  return {
-    wrote(bytes: number, durationMs: number): void {
-      bytesWritten += bytes;
-      written.set(bytesWritten);
-      writes.observe(durationMs / 1_000);
-    },
-    synced(durationMs: number): void {
-      syncs.observe(durationMs / 1_000);
-    },
-  };
-}
-
-function showWatches(registry: MetricRegistry, hub: WatchHub): void {
-  registry.gauge("etcd_debugging_mvcc_watcher_total").follow(() => hub.watchCount);
-  registry.gauge("etcd_debugging_mvcc_watch_stream_total").follow(() => hub.streamCount);
-  registry.gauge("etcd_debugging_mvcc_slow_watcher_total").follow(() => hub.laggingCount);
 }
 
 /** A promise of the first failure, and what fulfils it. */

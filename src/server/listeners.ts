@@ -1,5 +1,6 @@
 /** Opens a transport server on each of a list of URLs, and closes all of them as one. */
 import type { Logger } from "../base/logger.js";
+import type { MetricRegistry } from "../base/metrics.js";
 import { createGrpcServer } from "../transport/http2/server.js";
 import type { TransportServer, TransportServerOptions } from "../transport/server-contract.js";
 import { ConfigError } from "./flags/config-error.js";
@@ -11,6 +12,7 @@ export type ListenOptions = Omit<TransportServerOptions, "tls">;
 
 export interface ListenersDeps {
   readonly log: Logger;
+  readonly registry: MetricRegistry;
 }
 
 export class Listeners {
@@ -23,6 +25,7 @@ export class Listeners {
 
   /** Rejects with the socket's error, naming the address; what was opened before stays open until `close`. */
   async open(urls: readonly ServerUrl[], tls: TlsConfig, options: ListenOptions): Promise<void> {
+    const { log, registry } = this.deps;
     for (const url of urls) {
       if (url.scheme === "unix" || url.scheme === "unixs") {
         throw new ConfigError(`listening on a unix socket is not supported (${url.text})`);
@@ -30,7 +33,8 @@ export class Listeners {
       const door = { url: url.text, endpoint: options.endpoint };
       const server = createGrpcServer(
         { ...options, tls: url.scheme === "https" ? listenTls(tls, this.policy, door) : undefined },
-        this.deps,
+        // Calls of the members among themselves are none of a client's.
+        { log, calls: options.endpoint === "client" ? registry : undefined },
       );
       this.servers.push(server);
       await server.listen({ host: url.host, port: url.port });

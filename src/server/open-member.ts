@@ -31,8 +31,13 @@ export interface OpenedMember {
   readonly durableIndex: Index;
 }
 
-export interface OpenMemberDeps {
+export interface OpenStoreDeps {
   readonly logger: Logger;
+  /** The same store, with what it does counted. */
+  readonly measured: (store: RevisionStore) => RevisionStore;
+}
+
+export interface OpenMemberDeps extends OpenStoreDeps {
   readonly wal: WalDeps;
   readonly restore: (store: RevisionStore) => Promise<ReplicatedState>;
 }
@@ -43,7 +48,7 @@ export function storeDirectory(config: ServerConfig): string {
 
 /** Errors: ConfigError, DamageError, those of the file system. What was opened is closed again on failure. */
 export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Promise<OpenedMember> {
-  const store = await openStore(config, deps.logger);
+  const store = await openStore(config, deps);
   try {
     const { recovered, log } = await openOrFoundLog(config, store, deps);
     try {
@@ -63,13 +68,19 @@ export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Pr
   }
 }
 
-export function openStore(config: ServerConfig, logger: Logger): Promise<RevisionStore> {
-  return openRevisionStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate });
+async function openStore(config: ServerConfig, deps: OpenStoreDeps): Promise<RevisionStore> {
+  const { logger, measured } = deps;
+  return measured(
+    await openRevisionStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate }),
+  );
 }
 
 /** The store that the installation of a received image left, while the member runs. */
-export function reopenStore(config: ServerConfig, logger: Logger): Promise<RevisionStore> {
-  return openInstalledStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate });
+export async function reopenStore(config: ServerConfig, deps: OpenStoreDeps): Promise<RevisionStore> {
+  const { logger, measured } = deps;
+  return measured(
+    await openInstalledStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate }),
+  );
 }
 
 const storeOptions = { blockCacheBytesMax: blockCacheBytes() };

@@ -2,7 +2,7 @@
  * Serves methods by @grpc/grpc-js, with HTTP/1.1 beside it on the same port: the first bytes of a connection
  * tell which of the two it is. The second implementation of server-contract.ts: it is there to compare with.
  *
- * Not implemented here: HTTP/2 requests that are not gRPC (they get grpc-js's answer), TLS.
+ * Not implemented here: HTTP/2 requests that are not gRPC (they get grpc-js's answer), TLS, the counting of calls.
  */
 
 import type { EventEmitter } from "node:events";

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "../base/logger.js";
+import type { MetricRegistry } from "../base/metrics.js";
 import type { ErrorMapper, RpcMethod } from "./rpc.js";
 
 /**
@@ -59,6 +60,8 @@ export interface TransportServerOptions {
 
 export interface TransportServerDeps {
   readonly log: Logger;
+  /** Where calls are counted (call-meter.ts); undefined: nowhere. */
+  readonly calls: MetricRegistry | undefined;
 }
 
 export interface TransportServer {

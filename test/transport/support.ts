@@ -1,6 +1,7 @@
 /** What the transport's tests share: a server with a few methods, and a peer that speaks bare frames. */
 import { connect, type Socket } from "node:net";
 import { type Logger, silentLogger } from "../../src/base/logger.js";
+import type { MetricRegistry } from "../../src/base/metrics.js";
 import { createGrpcServer } from "../../src/transport/http2/server.js";
 import {
   type BidiMethod,
@@ -82,8 +83,9 @@ export interface TestServer {
 export async function startServer(
   options: Partial<TransportServerOptions> = {},
   log: Logger = silentLogger,
+  calls?: MetricRegistry,
 ): Promise<TestServer> {
-  const server = createGrpcServer({ ...defaultOptions, ...options }, { log });
+  const server = createGrpcServer({ ...defaultOptions, ...options }, { log, calls });
   const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
   return { server, port, close: () => server.close({ graceMs: 0 }) };
 }

@@ -3,6 +3,7 @@
  * stream of them is in grpc-unary-call.ts and grpc-stream-call.ts.
  */
 import { AssertionError } from "../../base/assert.js";
+import type { CallMeter } from "../call-meter.js";
 import { type CallContext, type MethodCodec, RpcStatus, StatusCode } from "../rpc.js";
 import { compressMessage } from "./compression.js";
 import type { Connection } from "./connection.js";
@@ -20,6 +21,7 @@ export interface CallDeps {
   readonly connection: Connection;
   readonly stream: Stream;
   readonly peer: PeerIdentity;
+  readonly meter: CallMeter;
 }
 
 /** Longest delay that a timer of Node.js can take; a deadline behind it is none. */
@@ -88,6 +90,7 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
   closed(_code: ErrorCode | undefined): void {
     if (this.over) return;
     this.over = true;
+    this.countEnd(StatusCode.Canceled);
     this.cancel();
   }
 
@@ -128,8 +131,9 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
       this.finish();
       return;
     }
-    this.end();
+    this.end(StatusCode.Ok);
     const { connection, stream } = this.deps;
+    this.countSent(bytes);
     const total = messagePrefixBytes + bytes;
     connection.sender.answer(stream, "grpcHead", messagePrefix(bytes, false), parts, total, "grpcOkTrailers");
   }
@@ -144,7 +148,7 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
   protected finish(): void {
     if (this.over) return;
     this.sendHead();
-    this.end();
+    this.end(StatusCode.Ok);
     this.deps.connection.sender.end(this.deps.stream, "grpcOkTrailers");
   }
 
@@ -153,7 +157,7 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     if (this.over) return;
     const { service, connection, stream } = this.deps;
     const status = error instanceof RpcStatus ? error : service.options.mapError(error);
-    this.end();
+    this.end(status.code);
     connection.sender.end(stream, this.headSent ? statusTrailers(status) : trailersOnly(status));
   }
 
@@ -170,6 +174,7 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
   private send(parts: Uint8Array | readonly Uint8Array[], bytes: number): boolean {
     this.sendHead();
     const { connection, stream } = this.deps;
+    this.countSent(bytes);
     const packed = this.compresses ? compressMessage(parts, bytes) : undefined;
     const body = packed ?? parts;
     const bodyBytes = packed?.length ?? bytes;
@@ -184,8 +189,9 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     this.deps.connection.sender.head(this.deps.stream, head);
   }
 
-  private end(): void {
+  private end(code: StatusCode): void {
     this.over = true;
+    this.countEnd(code);
     clearTimeout(this.timer);
   }
 
@@ -197,6 +203,22 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     this.cancelListeners = undefined;
     if (listeners !== undefined) for (const listener of listeners) listener();
     this.onCancelled();
+  }
+
+  protected countReceived(bytes: number): void {
+    const { meter } = this.deps;
+    meter.received.add();
+    meter.receivedBytes.add(bytes);
+  }
+
+  private countSent(bytes: number): void {
+    const { meter } = this.deps;
+    meter.sent.add();
+    meter.sentBytes.add(bytes);
+  }
+
+  private countEnd(code: StatusCode): void {
+    this.deps.meter.handled[code]?.add();
   }
 
   /** For what waits inside the call itself. */

@@ -1,5 +1,7 @@
 /** The methods that a server serves, by path, and what all calls share. */
 import type { Logger } from "../../base/logger.js";
+import type { MetricRegistry } from "../../base/metrics.js";
+import { type CallMeter, callMeter } from "../call-meter.js";
 import { type ErrorMapper, type RpcMethod, RpcStatus, StatusCode } from "../rpc.js";
 
 export interface GrpcServiceOptions {
@@ -16,21 +18,28 @@ export interface PeerIdentity {
   readonly certificateCommonName: string | undefined;
 }
 
+export interface ServedMethod {
+  readonly method: RpcMethod;
+  readonly meter: CallMeter;
+}
+
 export class GrpcService {
-  private readonly methods: ReadonlyMap<string, RpcMethod>;
+  private readonly methods: ReadonlyMap<string, ServedMethod>;
   private readonly services: ReadonlySet<string>;
 
   constructor(
     readonly options: GrpcServiceOptions,
-    readonly deps: { readonly log: Logger },
+    readonly deps: { readonly log: Logger; readonly calls: MetricRegistry | undefined },
   ) {
-    this.methods = new Map(options.methods.map((method) => [method.path, method]));
+    this.methods = new Map(
+      options.methods.map((method) => [method.path, { method, meter: callMeter(method, deps.calls) }]),
+    );
     this.services = new Set(
       options.methods.map((method) => method.path.slice(1, method.path.lastIndexOf("/"))),
     );
   }
 
-  find(path: string): RpcMethod | undefined {
+  find(path: string): ServedMethod | undefined {
     return this.methods.get(path);
   }
 

@@ -27,6 +27,7 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
     this.reader = new MessageReader(receiveBytesMax, (bytes, compressed) => {
       const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
       const request = this.decode(message, "grpc: failed to unmarshal the received message");
+      this.countReceived(message.length);
       this.requests.push(request, messagePrefixBytes + bytes.length);
     });
   }

@@ -92,6 +92,7 @@ export class UnaryCall<Request, Response> extends SingleRequestCall<Request, Res
   }
 
   protected override begin(message: Uint8Array): void {
+    this.countReceived(message.length);
     try {
       const response = this.method.handle(this.decode(message, "grpc: error unmarshalling request"), this);
       if (response instanceof Promise) this.answerLater(response);
@@ -134,6 +135,7 @@ export class ServerStreamCall<Request, Response> extends SingleRequestCall<Reque
   }
 
   protected override begin(message: Uint8Array): void {
+    this.countReceived(message.length);
     this.armDeadline();
     void this.run(message, this.sink);
   }

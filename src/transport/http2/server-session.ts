@@ -70,9 +70,11 @@ export class ServerSession implements ConnectionOwner {
     const { service } = this.deps;
     const refusal = refuse(head);
     if (refusal !== undefined) return this.refused(stream, refusal);
-    const method = service.find(head.path);
-    if (method === undefined) return this.refused(stream, trailersOnly(service.unknownMethod(head.path)));
-    const deps = { service, connection: this.connection, stream, peer: this.peer };
+    const served = service.find(head.path);
+    if (served === undefined) return this.refused(stream, trailersOnly(service.unknownMethod(head.path)));
+    const { method, meter } = served;
+    meter.started.add();
+    const deps = { service, connection: this.connection, stream, peer: this.peer, meter };
     if (method.kind === "bidi") {
       const call = new BidiCall(method, head, deps);
       call.start(endStream);

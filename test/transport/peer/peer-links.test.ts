@@ -108,7 +108,7 @@ class Receiver {
         keepaliveIntervalMs: 7_200_000,
         keepaliveTimeoutMs: 20_000,
       },
-      { log: silentLogger },
+      { log: silentLogger, calls: undefined },
     );
     return (await this.server.listen({ host: "127.0.0.1", port })).port;
   }
