@@ -155,11 +155,12 @@ export class StreamCall implements CallContext {
   private take(answer: Written): void {
     if (this.left) return;
     this.windowUsed -= answer.bytes.length;
-    if (this.roomWaiter !== undefined && this.hasRoom) {
+    const { roomWaiter } = this;
+    if (roomWaiter !== undefined && this.hasRoom) {
       this.atMember(() => {
-        const waiter = this.roomWaiter;
+        if (this.roomWaiter !== roomWaiter) return;
         this.roomWaiter = undefined;
-        waiter?.resolve();
+        roomWaiter.resolve();
       });
     }
     this.deps.received(answer);

@@ -57,6 +57,8 @@ interface Stream {
   readonly watches: Map<number, WatchCheck>;
   /** Ids whose cancellation is on its way. */
   readonly leaving: Set<number>;
+  /** Those of them whose watch a compaction ended meanwhile: the cancellation is answered as any other. */
+  readonly ended: Set<number>;
   /** Pieces of an answer whose last one has not come. */
   pieces: WatchEvent[];
 }
@@ -149,10 +151,10 @@ export class WatchClient {
 
   private settleStream(stream: Stream): void {
     stream.call.read();
-    // What is still to come never will.
+    // A watch that begins in the future keeps the stream from an answer about progress, and nothing will come for it.
     const { revision } = this.deps.history;
     for (const [id, { next }] of stream.watches) {
-      if (next! > revision + 1) this.cancelOne(stream, id);
+      if (next! > revision) this.cancelOne(stream, id);
     }
     stream.call.send(encodeProgressRequest());
   }
@@ -197,7 +199,7 @@ export class WatchClient {
         received: (answer) => this.received(stream, answer),
       },
     );
-    const stream: Stream = { call, asked: [], watches: new Map(), leaving: new Set(), pieces: [] };
+    const stream: Stream = { call, asked: [], watches: new Map(), leaving: new Set(), ended: new Set(), pieces: [] };
     this.stream = stream;
     call.start((running) => running.services.watch);
     if (this.homeless.length === 0) this.homeless.push(this.newWatch());
@@ -279,6 +281,10 @@ export class WatchClient {
   }
 
   private canceled(stream: Stream, { watchId, compactRevision }: WatchAnswer, compacted: number): void {
+    if (stream.ended.delete(watchId)) {
+      stream.leaving.delete(watchId);
+      return;
+    }
     const watch = this.find(stream, watchId);
     stream.watches.delete(watchId);
     if (compactRevision === 0) {
@@ -289,8 +295,7 @@ export class WatchClient {
     }
     this.deps.coverage.hit("watch/ended by a compaction");
     watch.compacted(compactRevision, compacted);
-    // Its id is taken until the client has said that it is over, which is answered as for any other.
-    if (stream.leaving.has(watchId)) stream.watches.set(watchId, watch);
+    if (stream.leaving.has(watchId)) stream.ended.add(watchId);
     else if (!this.settling) {
       watch.next = compactRevision;
       this.ask(stream, watch);
