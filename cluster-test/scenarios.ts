@@ -5,12 +5,16 @@ import { runCrash } from "./crash.js";
 import { runDamages } from "./damage.js";
 import { runDeadFollower } from "./dead-follower.js";
 import { reachableFailpoints, runFailpointLoop } from "./failpoint-loop.js";
+import { runLeases } from "./lease.js";
+import { runLeaseMass } from "./lease-mass.js";
 import { namespacesMissing } from "./namespaces.js";
 import { runPartitions } from "./partition.js";
 import { runPauses } from "./pause.js";
 import type { Scenario } from "./scenario.js";
+import { runWatch } from "./watch.js";
 
 const mebibyte = 1024 * 1024;
+const newSeed = (): number => Date.now() % 1_000_000_000;
 
 const crash: Scenario = {
   name: "crash",
@@ -74,9 +78,9 @@ const failpoints: Scenario = {
 
 const pauses: Scenario = {
   name: "pauses",
-  about: "the leader is stopped for 3 s, members are killed: no stale read, the history is linearizable",
+  about: "the leader stands still while others lead, members are killed: no stale read, all linearizable",
   run: ({ binary, rounds, log }) =>
-    runPauses(binary, { rounds: rounds ?? 10, pauseMs: 3_000, answersBetween: 1_000, kills: true, log }),
+    runPauses(binary, { rounds: rounds ?? 10, answersBetween: 1_000, kills: true, log }),
 };
 
 const partitions: Scenario = {
@@ -112,6 +116,44 @@ const deadFollower: Scenario = {
     }),
 };
 
+const watch: Scenario = {
+  name: "watch",
+  about:
+    "watches through kills, pauses, compactions and resumes, at one and three members: nothing lost or repeated",
+  run: async ({ binary, rounds, log }) => {
+    const seed = newSeed();
+    const common = {
+      rounds: rounds ?? 6,
+      streams: 20,
+      clientWatches: 12,
+      faults: 5,
+      writesBetween: 150,
+      log,
+    };
+    const three = await runWatch(binary, { ...common, members: 3, seed });
+    const one = await runWatch(binary, { ...common, members: 1, seed: seed + 1 });
+    return { three, one };
+  },
+};
+
+const lease: Scenario = {
+  name: "lease",
+  about: "leases through kills and pauses of leaders: none ends early, all end, their keys go with them",
+  run: ({ binary, rounds, log }) =>
+    runLeases(binary, { rounds: rounds ?? 20, holders: 60, endsBetween: 40, seed: newSeed(), log }),
+};
+
+const leaseMass: Scenario = {
+  name: "lease-mass",
+  about: "100,000 leases that end within one second are gone within seconds, and puts go on",
+  run: async ({ binary, log }) => {
+    const common = { leases: 100_000, lifeSeconds: 90, goneMsMax: 15_000, putters: 16, log };
+    const one = await runLeaseMass(binary, { ...common, members: 1 });
+    const three = await runLeaseMass(binary, { ...common, members: 3 });
+    return { one, three };
+  },
+};
+
 export const scenarios: readonly Scenario[] = [
   crash,
   catchUp,
@@ -122,4 +164,7 @@ export const scenarios: readonly Scenario[] = [
   cleanStops,
   damages,
   deadFollower,
+  watch,
+  lease,
+  leaseMass,
 ];

@@ -1,0 +1,51 @@
+/** Short forms of the scenarios about watches and leases of cluster-test/, on each change. */
+import { describe, expect, test } from "vitest";
+import { runLeases } from "../../cluster-test/lease.js";
+import { runWatch } from "../../cluster-test/watch.js";
+import { ourBinary, type ServerBinary } from "../support/server-binary.js";
+
+const timeoutMs = 120_000;
+const log = (): void => {};
+
+function binary(): ServerBinary {
+  const found = ourBinary();
+  if ("missing" in found) throw new Error(found.missing);
+  return found;
+}
+
+describe("on real processes that are killed and stand still", () => {
+  test.each([1, 3] as const)(
+    "watches at %i member(s) are told everything, once and in order, whatever they ask for",
+    async (members) => {
+      const report = await runWatch(binary(), {
+        members,
+        rounds: 1,
+        streams: 8,
+        clientWatches: 4,
+        faults: 2,
+        writesBetween: 60,
+        seed: Date.now() % 1_000_000_000,
+        log,
+      });
+      expect(report.events).toBeGreaterThan(500);
+      expect(report.resumed).toBeGreaterThan(0);
+    },
+    timeoutMs,
+  );
+
+  test(
+    "leases end neither early nor late, and their keys go with them",
+    async () => {
+      const report = await runLeases(binary(), {
+        rounds: 2,
+        holders: 30,
+        endsBetween: 10,
+        seed: Date.now() % 1_000_000_000,
+        log,
+      });
+      expect(report.expired + report.revoked).toBeGreaterThan(20);
+      expect(report.renewals).toBeGreaterThan(0);
+    },
+    timeoutMs,
+  );
+});
