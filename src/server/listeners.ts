@@ -7,6 +7,7 @@ import { ConfigError } from "./flags/config-error.js";
 import type { TlsConfig, TlsPolicy } from "./flags/server-config.js";
 import type { ServerUrl } from "./flags/urls.js";
 import { listenTls } from "./tls.js";
+import { systemResolver } from "./tls-admission.js";
 
 export type ListenOptions = Omit<TransportServerOptions, "tls">;
 
@@ -32,7 +33,13 @@ export class Listeners {
       }
       const door = { url: url.text, endpoint: options.endpoint };
       const server = createGrpcServer(
-        { ...options, tls: url.scheme === "https" ? listenTls(tls, this.policy, door) : undefined },
+        {
+          ...options,
+          tls:
+            url.scheme === "https"
+              ? listenTls(tls, this.policy, door, { log, resolver: systemResolver })
+              : undefined,
+        },
         // Calls of the members among themselves are none of a client's.
         { log, calls: options.endpoint === "client" ? registry : undefined },
       );

@@ -11,6 +11,7 @@ import { loadConfig } from "./flags/load-config.js";
 import { defaultLogConfig } from "./flags/log-config.js";
 import type { ServerConfig } from "./flags/server-config.js";
 import { urlTexts } from "./flags/urls.js";
+import { garbageCollector, startIdleCollector } from "./idle-collector.js";
 import { type LogWriter, openLogWriter } from "./log-writer.js";
 import { ExitStatus, guardProcess, ProcessLife } from "./process-life.js";
 import { describeStartFailure } from "./start-failure.js";
@@ -63,6 +64,7 @@ async function runMember(
     logStart(log, config, dirType === "member");
     const server = await startServer(config, log);
     life.serve(server);
+    startIdleCollector(garbageCollector());
     void server.failed.then((error) => life.fail("member failed", error));
     await server.ready;
     if (life.stopping) return;

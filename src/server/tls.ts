@@ -1,17 +1,75 @@
-/** The TLS settings of the flags, as Node.js wants them. Files are read when a listener opens or a peer is dialed. */
+/** The TLS settings of the flags, as Node.js wants them. Files are read before each connection, if they changed. */
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
-import type { ConnectionOptions } from "node:tls";
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  createSecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+} from "node:tls";
+import type { Logger } from "../base/logger.js";
 import type { TlsListenOptions } from "../transport/server-contract.js";
+import { WatchedFiles } from "./file-watch.js";
 import { ConfigError } from "./flags/config-error.js";
 import type { TlsConfig, TlsPolicy } from "./flags/server-config.js";
+import { Admission, isAllowed, notAllowedText, type Resolver } from "./tls-admission.js";
 
-/** For a listener. Throws ConfigError where key or certificate are missing or can not be read. */
+export interface Door {
+  readonly url: string;
+  readonly endpoint: "client" | "peer";
+}
+
+/**
+ * For a listener. Its files are looked at before each connection and read again when they changed, so that
+ * certificates are renewed without a restart; a pair that does not fit, as in the middle of a renewal, is left for
+ * the next connection. Throws ConfigError where a file is missing or can not be read.
+ */
 export function listenTls(
   tls: TlsConfig,
   policy: TlsPolicy,
-  door: { readonly url: string; readonly endpoint: "client" | "peer" },
+  door: Door,
+  deps: { readonly log: Logger; readonly resolver: Resolver },
 ): TlsListenOptions {
+  checkFlags(tls, door);
+  const { certFile, keyFile, trustedCaFile } = tls;
+  const paths = trustedCaFile === "" ? [certFile, keyFile] : [certFile, keyFile, trustedCaFile];
+  const files = new WatchedFiles(paths, ([cert, key, ca]) => {
+    const options = { ...policyOptions(policy), cert: cert!, key: key!, ...(ca === undefined ? {} : { ca }) };
+    createSecureContext(options);
+    return options;
+  });
+  const asksForCertificate = tls.clientCertAuth || trustedCaFile !== "";
+  const checksAddress = door.endpoint === "peer" && !tls.skipClientSanVerification;
+  const admission = new Admission(tls, { checksAddress }, deps);
+  const first = readForStart(() => {
+    admission.check();
+    return files.read().value;
+  });
+  const refreshed = (): SecureContextOptions | undefined => {
+    try {
+      const { value, changed } = files.read();
+      if (changed) deps.log.info("server/tls", "read new certificates", { "cert-file": certFile });
+      return changed ? value : undefined;
+    } catch (error) {
+      deps.log.warn("server/tls", "failed to read new certificates", {
+        "cert-file": certFile,
+        "key-file": keyFile,
+        error: (error as Error).message,
+      });
+      return undefined;
+    }
+  };
+  const admit = async (socket: TLSSocket): Promise<void> => {
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate !== undefined) await admission.admit(certificate, socket.remoteAddress ?? "");
+  };
+  const requestCert = asksForCertificate;
+  return { ...first, requestCert, rejectUnauthorized: asksForCertificate, refreshed, admit };
+}
+
+function checkFlags(tls: TlsConfig, door: Door): void {
   if (tls.autoTls)
     throw new ConfigError("certificates made by the server itself (auto-tls) are not supported yet");
   if (tls.certFile === "" || tls.keyFile === "") {
@@ -21,15 +79,25 @@ export function listenTls(
         : `cannot listen on TLS for ${door.url}: KeyFile and CertFile are not presented`,
     );
   }
-  refuseUnsupported(tls);
-  return {
-    ...policyOptions(policy),
-    cert: readPem(tls.certFile),
-    key: readPem(tls.keyFile),
-    ...(tls.trustedCaFile === "" ? {} : { ca: readPem(tls.trustedCaFile) }),
-    requestCert: tls.clientCertAuth || tls.trustedCaFile !== "",
-    rejectUnauthorized: tls.clientCertAuth || tls.trustedCaFile !== "",
-  };
+  const { allowedCommonNames: names, allowedHostnames: hosts } = tls;
+  if (names.length > 0 && hosts.length > 0) {
+    throw new ConfigError(
+      `AllowedCNs and AllowedHostnames are mutually exclusive (cns=${goList(names)}, hostnames=${goList(hosts)})`,
+    );
+  }
+}
+
+/** A list as Go's %q prints it. */
+function goList(texts: readonly string[]): string {
+  return `[${texts.map((text) => JSON.stringify(text)).join(" ")}]`;
+}
+
+function readForStart<Value>(read: () => Value): Value {
+  try {
+    return read();
+  } catch (error) {
+    throw new ConfigError(`cannot use the TLS files: ${(error as Error).message}`);
+  }
 }
 
 /** For a connection to another member. */
@@ -37,7 +105,10 @@ export function dialTls(
   tls: TlsConfig,
   policy: TlsPolicy,
   host: string,
-): Pick<ConnectionOptions, "ca" | "cert" | "key" | "servername" | "rejectUnauthorized"> {
+): Pick<
+  ConnectionOptions,
+  "ca" | "cert" | "key" | "servername" | "rejectUnauthorized" | "checkServerIdentity"
+> {
   const certFile = tls.clientCertFile === "" ? tls.certFile : tls.clientCertFile;
   const keyFile = tls.clientKeyFile === "" ? tls.keyFile : tls.clientKeyFile;
   return {
@@ -47,19 +118,13 @@ export function dialTls(
     // The name indication carries no addresses (RFC 6066, section 3); the certificate is checked against them anyway.
     ...(isIP(host) === 0 ? { servername: host } : {}),
     rejectUnauthorized: true,
+    // As in etcd the lists of allowed names hold for both directions.
+    checkServerIdentity: (name, certificate) => {
+      const wrongHost = checkServerIdentity(name, certificate);
+      if (wrongHost !== undefined) return wrongHost;
+      return isAllowed(new X509Certificate(certificate.raw), tls) ? undefined : new Error(notAllowedText);
+    },
   };
-}
-
-/** A promise of safety that is not kept must not be made: better no start. */
-function refuseUnsupported(tls: TlsConfig): void {
-  const asked = [
-    ["a revocation list (crl-file)", tls.crlFile !== ""],
-    ["allowed common names", tls.allowedCommonNames.length > 0],
-    ["allowed host names", tls.allowedHostnames.length > 0],
-  ] as const;
-  for (const [what, isAsked] of asked) {
-    if (isAsked) throw new ConfigError(`checking client certificates against ${what} is not supported yet`);
-  }
 }
 
 function policyOptions(policy: TlsPolicy) {

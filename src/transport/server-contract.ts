@@ -1,7 +1,7 @@
 /** What the process asks of a server for one listening address; implementations serve the methods of rpc.ts. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
-import type { SecureContextOptions } from "node:tls";
+import type { SecureContextOptions, TLSSocket } from "node:tls";
 import type { Logger } from "../base/logger.js";
 import type { MetricRegistry } from "../base/metrics.js";
 import type { ErrorMapper, RpcMethod } from "./rpc.js";
@@ -37,6 +37,10 @@ export interface TlsListenOptions extends SecureContextOptions {
   readonly requestCert: boolean;
   /** Refuse connections without a valid one. */
   readonly rejectUnauthorized: boolean;
+  /** Asked before each connection: what changed of the above since the last one; undefined: nothing. */
+  readonly refreshed: () => SecureContextOptions | undefined;
+  /** Asked after each handshake; who it rejects with an Error is sent away, with its text in the log. */
+  readonly admit: (socket: TLSSocket) => Promise<void>;
 }
 
 export interface TransportServerOptions {

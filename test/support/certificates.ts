@@ -54,67 +54,67 @@ export async function writeTlsFiles(directory: string): Promise<TlsFiles> {
   };
 }
 
-export function makeCertificates(): Certificates {
+export interface Authority {
+  readonly ca: Buffer;
+  /** Signs a certificate for "CN=<name>"; `extension` is a line of an openssl extension file. */
+  issue(name: string, extension: string): KeyPair;
+  /** A revocation list of these certificates, in PEM. */
+  revoke(pairs: readonly KeyPair[]): Buffer;
+  /** Removes its files. */
+  close(): void;
+}
+
+const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+
+export function makeAuthority(): Authority {
   const folder = mkdtempSync(join(tmpdir(), "transport-tls-"));
   const at = (name: string): string => join(folder, name);
   const openssl = (...args: string[]): void => {
     execFileSync("openssl", args, { stdio: "ignore" });
   };
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const issue = (name: string, extension: string): KeyPair => {
-    writeFileSync(at("extension"), extension);
-    openssl(
-      "req",
-      "-new",
-      ...newKey,
-      "-keyout",
-      at(`${name}.key`),
-      "-out",
-      at("request"),
-      "-subj",
-      `/CN=${name}`,
-    );
-    const signing = [
-      "-CA",
-      at("ca.crt"),
-      "-CAkey",
-      at("ca.key"),
-      "-set_serial",
-      String(name.length),
-      "-days",
-      "2",
-    ];
-    openssl(
-      "x509",
-      "-req",
-      "-in",
-      at("request"),
-      ...signing,
-      "-extfile",
-      at("extension"),
-      "-out",
-      at(`${name}.crt`),
-    );
-    return { cert: readFileSync(at(`${name}.crt`)), key: readFileSync(at(`${name}.key`)) };
+  const own = ["-keyout", at("ca.key"), "-out", at("ca.crt"), "-subj", "/CN=ca", "-days", "2"];
+  openssl("req", "-x509", ...newKey, ...own);
+  const settings = {
+    database: at("index"),
+    certificate: at("ca.crt"),
+    private_key: at("ca.key"),
+    default_md: "sha256",
+    default_crl_days: "2",
   };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
+  writeFileSync(at("ca.cnf"), ["[ca]", "default_ca = own", "[own]", ...lines].join("\n"));
+  writeFileSync(at("index"), "");
+  let serial = 0;
+  return {
+    ca: readFileSync(at("ca.crt")),
+    issue(name, extension) {
+      const id = ++serial;
+      writeFileSync(at("extension"), extension);
+      const [key, crt] = [at(`${id}.key`), at(`${id}.crt`)];
+      openssl("req", "-new", ...newKey, "-keyout", key, "-out", at("request"), "-subj", `/CN=${name}`);
+      const signing = ["-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-set_serial", String(id), "-days", "2"];
+      openssl("x509", "-req", "-in", at("request"), ...signing, "-extfile", at("extension"), "-out", crt);
+      return { cert: readFileSync(crt), key: readFileSync(key) };
+    },
+    revoke(pairs) {
+      for (const { cert } of pairs) {
+        writeFileSync(at("revoked"), cert);
+        openssl("ca", "-config", at("ca.cnf"), "-revoke", at("revoked"));
+      }
+      openssl("ca", "-config", at("ca.cnf"), "-gencrl", "-out", at("crl"));
+      return readFileSync(at("crl"));
+    },
+    close: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+export function makeCertificates(): Certificates {
+  const authority = makeAuthority();
   try {
-    openssl(
-      "req",
-      "-x509",
-      ...newKey,
-      "-keyout",
-      at("ca.key"),
-      "-out",
-      at("ca.crt"),
-      "-subj",
-      "/CN=ca",
-      "-days",
-      "2",
-    );
-    const server = issue("server", "subjectAltName=IP:127.0.0.1,DNS:localhost");
-    const client = issue("alice", "extendedKeyUsage=clientAuth");
-    return { ca: readFileSync(at("ca.crt")), server, client };
+    const server = authority.issue("server", "subjectAltName=IP:127.0.0.1,DNS:localhost");
+    const client = authority.issue("alice", "extendedKeyUsage=clientAuth");
+    return { ca: authority.ca, server, client };
   } finally {
-    rmSync(folder, { recursive: true });
+    authority.close();
   }
 }

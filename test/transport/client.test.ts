@@ -17,7 +17,7 @@ import {
 } from "../../src/transport/http2/client.js";
 import { type RpcStatus, StatusCode } from "../../src/transport/rpc.js";
 import { makeCertificates } from "../support/certificates.js";
-import { bidi, commonMethods, RawPeer, startServer, type TestServer } from "./support.js";
+import { bidi, commonMethods, RawPeer, startServer, staticTls, type TestServer } from "./support.js";
 
 const channelOptions: Omit<GrpcChannelOptions, "port"> = {
   host: "127.0.0.1",
@@ -226,7 +226,9 @@ describe("links that break", () => {
 
 test("links under TLS", async () => {
   const { ca, server: pair } = makeCertificates();
-  const server = await startServer({ tls: { ...pair, requestCert: false, rejectUnauthorized: false } });
+  const server = await startServer({
+    tls: { ...pair, requestCert: false, rejectUnauthorized: false, ...staticTls },
+  });
   await expect(connectGrpc({ ...channelOptions, port: server.port, tls: {} })).rejects.toThrow();
   const channel = await connectGrpc({ ...channelOptions, port: server.port, tls: { ca } });
   const body = randomBytes(1_000_000);

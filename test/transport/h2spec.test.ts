@@ -5,7 +5,7 @@ import { runToEnd } from "../support/child-process.js";
 import { leaveOut } from "../support/leave-out.js";
 import { findProgram } from "../support/server-binary.js";
 import { goTool } from "../tools/go-tools.js";
-import { startServer } from "./support.js";
+import { startServer, staticTls } from "./support.js";
 
 const runs = [
   { title: "all cases", flags: [], summary: "145 tests, 145 passed, 0 skipped, 0 failed" },
@@ -37,7 +37,7 @@ describe("h2spec", () => {
         `${title}, ${name}`,
         async () => {
           const tls = withTls
-            ? { ...makeCertificates().server, requestCert: false, rejectUnauthorized: false }
+            ? { ...makeCertificates().server, requestCert: false, rejectUnauthorized: false, ...staticTls }
             : undefined;
           const server = await startServer({ concurrentStreamsMax: 100, tls });
           const address = ["-h", "127.0.0.1", "-p", String(server.port), ...(withTls ? ["-t", "-k"] : [])];

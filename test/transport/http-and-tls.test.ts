@@ -9,7 +9,15 @@ import { silentLogger } from "../../src/base/logger.js";
 import type { HttpHandler } from "../../src/transport/server-contract.js";
 import { type Certificates, makeCertificates } from "../support/certificates.js";
 import { GrpcJsClient } from "./grpc-js-client.js";
-import { commonMethods, echoHttp, RawPeer, startServer, type TestServer, unary } from "./support.js";
+import {
+  commonMethods,
+  echoHttp,
+  RawPeer,
+  startServer,
+  staticTls,
+  type TestServer,
+  unary,
+} from "./support.js";
 
 interface Http2Answer {
   readonly status: number;
@@ -147,7 +155,7 @@ describe("with TLS", () => {
   beforeAll(async () => {
     certificates = makeCertificates();
     const { ca } = certificates;
-    const tls = { ...certificates.server, ca, requestCert: true, rejectUnauthorized: true };
+    const tls = { ...certificates.server, ca, requestCert: true, rejectUnauthorized: true, ...staticTls };
     server = await startServer({ methods, http, tls }, log);
   });
   afterAll(() => server.close());
@@ -209,7 +217,7 @@ describe("with TLS", () => {
     const warnings: string[] = [];
     const log: Logger = { ...silentLogger, warn: (_caller, message) => warnings.push(message) };
     const { ca, server: pair } = certificates;
-    const tls = { ca, ...pair, requestCert: true, rejectUnauthorized: true };
+    const tls = { ca, ...pair, requestCert: true, rejectUnauthorized: true, ...staticTls };
     const peers = await startServer({ tls, endpoint: "peer" }, log);
     const stranger = await RawPeer.connect(peers.port);
     stranger.send(Buffer.from("not TLS"));

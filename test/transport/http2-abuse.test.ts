@@ -17,6 +17,7 @@ import {
   RawPeer,
   setting,
   startServer,
+  staticTls,
   type TestServer,
   uint32,
   unary,
@@ -280,7 +281,7 @@ describe("connections that are slow or say nothing sensible", () => {
   test("a TLS handshake that does not end: closed after the handshake timeout", async () => {
     const { cert, key } = makeCertificates().server;
     const secure = await startServer({
-      tls: { cert, key, requestCert: false, rejectUnauthorized: false },
+      tls: { cert, key, requestCert: false, rejectUnauthorized: false, ...staticTls },
     });
     for (const bytes of [Buffer.alloc(0), Buffer.from("16030102000100", "hex")]) {
       const peer = await RawPeer.connect(secure.port);

@@ -74,6 +74,9 @@ export const defaultOptions: TransportServerOptions = {
   keepaliveTimeoutMs: 20_000,
 };
 
+/** TLS with certificates that stay as they are, open to all whom the handshake lets in. */
+export const staticTls = { refreshed: () => undefined, admit: async () => {} } as const;
+
 export interface TestServer {
   readonly server: TransportServer;
   readonly port: number;

@@ -97,21 +97,38 @@ class Http2Server implements TransportServer {
       ALPNProtocols: ["h2", "http/1.1"],
       handshakeTimeout: limits.handshakeTimeoutMs,
     });
-    listener.on("connection", (socket: Socket) => this.track(socket));
-    listener.on("secureConnection", (socket) => this.acceptSecure(socket));
+    // Before the listener's own: it makes the TLS socket, with the certificates of that moment.
+    listener.prependListener("connection", (socket: Socket) => {
+      this.track(socket);
+      const fresh = tls.refreshed();
+      if (fresh !== undefined) listener.setSecureContext(fresh);
+    });
+    listener.on("secureConnection", (socket) => {
+      // One that breaks while it waits to be let in is no error of ours.
+      socket.on("error", () => {});
+      tls.admit(socket).then(
+        () => this.acceptSecure(socket),
+        (error: Error) => this.reject(socket, error.message),
+      );
+    });
     listener.on("tlsClientError", (error, socket) => {
-      this.deps.log.warn(caller, `rejected connection on ${this.options.endpoint} endpoint`, {
-        "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`,
-        "server-name": servername(socket),
-        // A certificate that was shown and refused ends the connection without an error of its own.
-        error: socket.authorizationError ?? error.message,
-      });
-      socket.destroy();
+      // A certificate that was shown and refused ends the connection without an error of its own.
+      this.reject(socket, socket.authorizationError ?? error.message);
     });
     return listener;
   }
 
+  private reject(socket: TLSSocket, error: string | Error): void {
+    this.deps.log.warn(caller, `rejected connection on ${this.options.endpoint} endpoint`, {
+      "remote-addr": `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`,
+      "server-name": servername(socket),
+      error,
+    });
+    socket.destroy();
+  }
+
   private acceptSecure(socket: TLSSocket): void {
+    if (socket.destroyed) return;
     if (socket.alpnProtocol === "h2") this.openSession(socket);
     else this.detect(socket);
   }

@@ -1,5 +1,5 @@
 /** Who may connect when certificates are asked for, and what the log says of those who may not. */
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync } from "node:fs";
 import { connect } from "node:tls";
 import { Etcd3 } from "etcd3";
 import { describe, expect } from "vitest";
@@ -108,6 +108,17 @@ const clientCases: readonly ProcessCase[] = [
         });
         expect(finished.code).toBe(1);
         await refusal(binary, member!, "client");
+      }),
+  },
+  {
+    title: "a renewed certificate is shown to the next client, without a restart",
+    run: (binary) =>
+      withCluster(binary, 1, async ({ members: [member] }, tls) => {
+        const other = { ca: tls.stranger.ca, ...tls.client };
+        expect(await knock(member!.plan.clientPort, other)).toBe("");
+        copyFileSync(tls.stranger.server.cert, tls.server.cert);
+        copyFileSync(tls.stranger.server.key, tls.server.key);
+        expect(await knock(member!.plan.clientPort, other)).toContain(" 200 OK");
       }),
   },
   {
