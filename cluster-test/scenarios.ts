@@ -12,6 +12,7 @@ import { runPartitions } from "./partition.js";
 import { runPauses } from "./pause.js";
 import type { Scenario } from "./scenario.js";
 import { runWatch } from "./watch.js";
+import { runWatchCrowd } from "./watch-crowd.js";
 
 const mebibyte = 1024 * 1024;
 const newSeed = (): number => Date.now() % 1_000_000_000;
@@ -147,11 +148,26 @@ const leaseMass: Scenario = {
   name: "lease-mass",
   about: "100,000 leases that end within one second are gone within seconds, and puts go on",
   run: async ({ binary, log }) => {
-    const common = { leases: 100_000, lifeSeconds: 90, goneMsMax: 15_000, putters: 16, log };
+    const common = { leases: 100_000, lifeSeconds: 120, goneMsMax: 15_000, putters: 16, log };
     const one = await runLeaseMass(binary, { ...common, members: 1 });
     const three = await runLeaseMass(binary, { ...common, members: 3 });
     return { one, three };
   },
+};
+
+const watchCrowd: Scenario = {
+  name: "watch-crowd",
+  about: "10,000 watches of a stream, of a key, 1,000 streams; clients that do not read cost bounded memory",
+  run: ({ binary, log }) =>
+    runWatchCrowd(binary, {
+      watches: 10_000,
+      streams: 1_000,
+      puts: 4_000,
+      sleepers: 20,
+      sleptBytes: 100 * mebibyte,
+      growthMibMax: 160,
+      log,
+    }),
 };
 
 export const scenarios: readonly Scenario[] = [
@@ -167,4 +183,5 @@ export const scenarios: readonly Scenario[] = [
   watch,
   lease,
   leaseMass,
+  watchCrowd,
 ];
