@@ -17,6 +17,8 @@ export class ProtoError extends Error {
 
 const twoTo32 = 0x1_0000_0000;
 const safeHighMax = 0x1f_ffff;
+/** Takes a bigint apart, or puts one together, without the bigints in between that shifts and masks make. */
+const halves = new DataView(new ArrayBuffer(8));
 
 /** Reads fields from `bytes`; slices that it returns share memory with `bytes`. */
 export class ProtoReader {
@@ -82,7 +84,9 @@ export class ProtoReader {
   uint64Big(): bigint {
     const [low, high] = this.varint64();
     if (high === 0) return BigInt(low);
-    return (BigInt(high) << 32n) | BigInt(low);
+    halves.setUint32(0, high);
+    halves.setUint32(4, low);
+    return halves.getBigUint64(0);
   }
 
   /** A signed 64-bit varint as a bigint: for lease ids. */
@@ -170,8 +174,9 @@ export function varintSize(value: number): number {
 
 /** The same for a 64-bit id. */
 export function varintBigSize(value: bigint): number {
-  const high = Number(BigInt.asUintN(32, value >> 32n));
-  if (high <= safeHighMax) return varintSize(high * twoTo32 + Number(BigInt.asUintN(32, value)));
+  halves.setBigUint64(0, value);
+  const high = halves.getUint32(0);
+  if (high <= safeHighMax) return varintSize(high * twoTo32 + halves.getUint32(4));
   // Bits 53 and above: 56 fit into eight groups of seven, 63 into nine.
   return high < 0x100_0000 ? 8 : high < 0x8000_0000 ? 9 : 10;
 }
@@ -239,7 +244,8 @@ export class ProtoWriter {
 
   /** A 64-bit id as a varint; negative ones as two's complement. */
   varintBig(value: bigint): this {
-    return this.varint64(Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n)));
+    halves.setBigUint64(0, value);
+    return this.varint64(halves.getUint32(4), halves.getUint32(0));
   }
 
   /** The varint of `high` × 2^32 + `low`, both of 32 bits. */

@@ -5,25 +5,35 @@
  */
 import type { EpochMs, MemberId, RequestId } from "../base/brand.js";
 
-const countBits = 48;
+const countsMax = 2 ** 48;
 
 export class RequestIds {
-  private readonly origin: bigint;
-  private readonly begin: bigint;
+  private readonly origin: number;
+  private readonly begin: number;
+  /** The id in hand: its parts are read and written as numbers, as arithmetic of bigints makes one at each step. */
+  private readonly bits = new DataView(new ArrayBuffer(8));
 
   constructor(memberId: MemberId, startedMs: EpochMs) {
-    this.origin = memberId & 0xffffn;
-    this.begin = BigInt.asUintN(40, BigInt(startedMs)) << 8n;
+    this.origin = Number(memberId & 0xffffn);
+    this.begin = Number(BigInt.asUintN(40, BigInt(startedMs)) << 8n);
   }
 
   /** The id of the request with this number in the member's life; its inverse is `numberOf`. */
   of(number: number): RequestId {
-    return (this.origin << 48n) | BigInt.asUintN(countBits, this.begin + BigInt(number));
+    const { bits } = this;
+    const count = (this.begin + number) % countsMax;
+    bits.setUint16(0, this.origin);
+    bits.setUint16(2, count / 2 ** 32);
+    bits.setUint32(4, count);
+    return bits.getBigUint64(0);
   }
 
   /** The number for which `of` gave `id`; undefined for an id of another member, and for most of another life. */
   numberOf(id: RequestId): number | undefined {
-    if (id >> 48n !== this.origin) return undefined;
-    return Number(BigInt.asUintN(countBits, id - this.begin));
+    const { bits } = this;
+    bits.setBigUint64(0, id);
+    if (bits.getUint16(0) !== this.origin) return undefined;
+    const count = bits.getUint16(2) * 2 ** 32 + bits.getUint32(4);
+    return count >= this.begin ? count - this.begin : count - this.begin + countsMax;
   }
 }
