@@ -68,6 +68,13 @@ export function allocateBytes(sizeBytes: number): Uint8Array {
   return native.allocUnsafeSlow(sizeBytes);
 }
 
+/** A copy for a short life, in the pool. */
+export function copyPooledBytes(bytes: Uint8Array): Uint8Array {
+  const copy = native.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** A copy that does not keep the memory alive that it was cut from. */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   const copy = native.allocUnsafeSlow(bytes.length);

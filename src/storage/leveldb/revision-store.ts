@@ -13,7 +13,7 @@
  */
 import { assert } from "../../base/assert.js";
 import type { Index, Revision } from "../../base/brand.js";
-import { copyBytes } from "../../base/bytes.js";
+import { copyPooledBytes } from "../../base/bytes.js";
 import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { Logger } from "../../base/logger.js";
@@ -109,7 +109,7 @@ export class LevelRevisionStore implements RevisionStore {
   }
 
   setState(key: string, value: Uint8Array | undefined): void {
-    const kept = value === undefined ? undefined : copyBytes(value);
+    const kept = value === undefined ? undefined : copyPooledBytes(value);
     this.content.state.set(key, kept);
     this.pending.setState(key, kept);
   }
