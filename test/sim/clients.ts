@@ -1,10 +1,7 @@
 /**
  * Clients: each asks a member for something, waits for the answer or gives up, and asks again. What they saw is
  * held against the history at once where that is possible, and at the end for the order in time.
- *
- * Watches and leases have their place here: a client that watches keeps the revision up to which it was told
- * everything, and compares each event with History.changes; one with leases keeps the time until which it may rely
- * on each (both join with the issues that build them).
+ * Clients that watch are in watch-clients.ts, those with leases in lease-clients.ts.
  */
 
 import { RequestField } from "../../src/apply/raft-request.js";
@@ -127,16 +124,14 @@ export class SimulatedClient {
     if (running.core.raft.state.leader === 0n) coverage.hit("write/waited for a leader");
     else if (running.core.raft.state.role !== "leader") coverage.hit("write/forwarded");
     let open: OpenWrite | undefined;
-    const { driver } = running;
-    const push = driver.push.bind(driver);
-    driver.push = (event) => {
-      if (event.type === "propose") open = checks.proposed(event.id, asked.startedAt, request.text);
-      push(event);
+    const proposed = (id: bigint): void => {
+      open = checks.proposed(id, asked.startedAt, request.text);
     };
     const result = attempt(() =>
-      running.member.propose(request.field, request.body, { timeoutMs: undefined }),
+      withProposal(running, proposed, () =>
+        running.member.propose(request.field, request.body, { timeoutMs: undefined }),
+      ),
     );
-    driver.push = push;
     if (trace.talkative) trace.whisper(`${this.name} asks ${process.name}: ${request.text}`);
     result.then(
       (answer) => {
@@ -216,7 +211,7 @@ export class SimulatedClient {
         return { field: RequestField.Txn, body: this.txn(key), text: `txn on ${key}` };
       default: {
         const value = this.value();
-        const body = encodePut(key, value, this.dice.chance(0.2));
+        const body = encodePut(key, value, { prevKv: this.dice.chance(0.2), lease: 0n });
         return { field: RequestField.Put, body, text: `put ${key} ${bytesToLatin1(value.subarray(0, 16))}` };
       }
     }
@@ -254,6 +249,24 @@ interface Asked {
   readonly startedAt: number;
   readonly answered: () => void;
   readonly isStill: () => boolean;
+}
+
+/** Tells of the id under which `call` proposes something at once. */
+export function withProposal<Value>(
+  { driver }: Running,
+  proposed: (id: bigint) => void,
+  call: () => Value,
+): Value {
+  const { push } = driver;
+  driver.push = (event) => {
+    if (event.type === "propose") proposed(event.id);
+    push.call(driver, event);
+  };
+  try {
+    return call();
+  } finally {
+    driver.push = push;
+  }
 }
 
 /** Refusals come as exceptions or as rejections. */

@@ -7,6 +7,7 @@ import { RequestField } from "../../src/apply/raft-request.js";
 import { bytesToLatin1 } from "../../src/base/bytes.js";
 import type { HashKvResult } from "../../src/member/contract.js";
 import type { History } from "./history.js";
+import type { LeaseChecks } from "./lease-checks.js";
 import type { Machines } from "./machines.js";
 import type { MemberProcess, Running } from "./member-process.js";
 import type { Nemesis } from "./nemesis.js";
@@ -22,12 +23,15 @@ export interface EndingDeps {
   readonly machines: Machines;
   readonly nemesis: Nemesis;
   readonly watchers: readonly WatchClient[];
+  readonly leases: LeaseChecks;
   readonly trace: Trace;
   readonly isOver: () => boolean;
 }
 
 /** Simulated time that a healed cluster may take: elections, a snapshot for those behind, requests that time out. */
 const patienceUs = 40_000_000;
+/** From when a lease has run out to when its end is applied, at the worst: ticks, slices, a question, the log. */
+const expiryDelayUs = 2_000_000;
 const lookEveryUs = 100_000;
 
 export class Ending {
@@ -38,6 +42,7 @@ export class Ending {
     this.until("convergence", () => this.isSettled());
     const probes = this.probe();
     this.until("progress", () => probes.every(({ answered }) => answered));
+    this.expireLeases();
     this.until("convergence", () => this.isSettled());
     if (this.deps.isOver()) return;
     this.compareStates();
@@ -46,12 +51,19 @@ export class Ending {
     this.until("watch reliable", () => watchers.every(({ isComplete }) => isComplete));
   }
 
-  private until(what: string, reached: () => boolean): void {
+  /** Nobody keeps a lease alive any more: each ends, in its time, whatever happened to its leaders before. */
+  private expireLeases(): void {
+    const { leases } = this.deps;
+    const limitUs = leases.longestSeconds * 1e6 + expiryDelayUs;
+    this.until("leases expire", () => leases.livingCount === 0, limitUs);
+  }
+
+  private until(what: string, reached: () => boolean, withinUs = patienceUs): void {
     const { scheduler, isOver, nemesis } = this.deps;
-    const limitUs = scheduler.nowUs + patienceUs;
+    const limitUs = scheduler.nowUs + withinUs;
     while (!isOver() && !reached()) {
       if (scheduler.nowUs >= limitUs)
-        throw new Violation(what, `not reached within ${patienceUs / 1e6} s: ${this.describe()}`);
+        throw new Violation(what, `not reached within ${withinUs / 1e6} s: ${this.describe()}`);
       scheduler.run(scheduler.nowUs + lookEveryUs, isOver);
       // A process that failed late, or whose removal was heard of late.
       nemesis.heal();
@@ -92,7 +104,7 @@ export class Ending {
     return this.members().map((process) => {
       const probe = { answered: false };
       const ask = ({ member }: Running): void => {
-        const body = encodePut(`probe${process.name}`, new Uint8Array(3), false);
+        const body = encodePut(`probe${process.name}`, new Uint8Array(3), { prevKv: false, lease: 0n });
         member
           .propose(RequestField.Put, body, { timeoutMs: undefined })
           .then(() => member.linearize({ timeoutMs: undefined }))
@@ -112,7 +124,8 @@ export class Ending {
   private compareStates(): void {
     const { history } = this.deps;
     for (const { name, running } of this.sound()) {
-      const { mvcc } = running!.core.state.deps;
+      const { mvcc, leases } = running!.core.state.deps;
+      this.deps.leases.checkLessor(name, leases, { index: running!.core.applied, revision: mvcc.revision });
       if (mvcc.revision !== history.revision) {
         throw new Violation(
           "convergence",
@@ -167,7 +180,7 @@ export class Ending {
     const late = this.deps.watchers
       .filter(({ isComplete }) => !isComplete)
       .map((client) => client.describe());
-    return `voters ${voters}, outgoing ${votersOutgoing}, learners ${learners}: ${processes}; ${late.join("; ")}`;
+    return `voters ${voters}, outgoing ${votersOutgoing}, learners ${learners}: ${processes}; ${late.join("; ")}; leases ${this.deps.leases.describe()}`;
   }
 }
 

@@ -2,11 +2,11 @@
  * The one true history: the committed log as the first member to commit an entry has it, and what the first member
  * to apply an entry made of it. Everyone after is compared with it, and what clients see is compared with it.
  */
-import type { Index, Revision, Term } from "../../src/base/brand.js";
+import type { Index, LeaseId, Revision, Term } from "../../src/base/brand.js";
 import { equalBytes } from "../../src/base/bytes.js";
 import type { Change } from "../../src/mvcc/changes.js";
 import type { RevisionRecord } from "../../src/mvcc/contract.js";
-import { storedKey } from "../../src/mvcc/key-value.js";
+import { storedKey, storedLease } from "../../src/mvcc/key-value.js";
 import { type ConfState, type Entry, emptyConfState } from "../../src/raft/types.js";
 import { Violation } from "./violation.js";
 
@@ -154,6 +154,21 @@ export class History {
   /** The pair of a key before `revision`; undefined where it did not exist. */
   pairBefore(key: string, revision: Revision): Uint8Array | undefined {
     return newestUpTo(this.versions.get(key) ?? [], revision - 1)?.pair;
+  }
+
+  /** Keys on a lease at `revision`, in order. */
+  keysOn(lease: LeaseId, revision: Revision): string[] {
+    const keys: string[] = [];
+    for (const [key, versions] of this.versions) {
+      const pair = newestUpTo(versions, revision)?.pair;
+      if (pair !== undefined && storedLease(pair) === lease) keys.push(key);
+    }
+    return keys.sort();
+  }
+
+  wasEverOn(lease: LeaseId, key: string): boolean {
+    const versions = this.versions.get(key) ?? [];
+    return versions.some(({ pair }) => pair !== undefined && storedLease(pair) === lease);
   }
 
   indexOfRevision(revision: Revision): Index | undefined {

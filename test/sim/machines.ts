@@ -12,6 +12,8 @@ import { type Branch, type Coverage, simulatedFailpoints } from "./coverage.js";
 import { Dice } from "./dice.js";
 import { SimulatedDisk } from "./disk.js";
 import type { History } from "./history.js";
+import type { LeaseChecks } from "./lease-checks.js";
+import { MachineClock } from "./local-clock.js";
 import { LogBook } from "./log-book.js";
 import { type Machine, MemberProcess, type ProcessDeps } from "./member-process.js";
 import type { Network } from "./network.js";
@@ -33,6 +35,7 @@ export interface MachinesDeps {
   readonly network: () => Network;
   readonly raftChecks: RaftChecks;
   readonly stateChecks: StateChecks;
+  readonly leaseChecks: LeaseChecks;
   readonly books: Map<MemberId, LogBook>;
   /** A promise is broken: the run ends. */
   readonly violated: (error: unknown) => void;
@@ -92,8 +95,9 @@ export class Machines {
     const name = id.toString(16);
     const book = new LogBook(name, this.deps.raftChecks);
     this.deps.books.set(id, book);
-    const clock = { rate: 1, wallMs: 1_700_000_000_000 + this.dice.below(5_000) };
-    if (options.faults.has("clock")) clock.rate = this.dice.between(0.95, 1.05);
+    const wallMs = 1_700_000_000_000 + this.dice.below(5_000);
+    const rate = options.faults.has("clock") ? this.dice.between(0.95, 1.05) : 1;
+    const clock = new MachineClock(rate, wallMs);
     const disk = new SimulatedDisk(Dice.of(options.seed, `disk ${name}`), coverage);
     const machine: Machine = { id, name, disk, clock, book, founders };
     const place: Place = { machine, process: undefined, state: "down", lives: 0, armed: undefined };
@@ -223,7 +227,7 @@ export class Machines {
   }
 
   private processDeps(): ProcessDeps {
-    const { scheduler, options, coverage, trace, stateChecks, raftChecks } = this.deps;
+    const { scheduler, options, coverage, trace, stateChecks, raftChecks, leaseChecks } = this.deps;
     return {
       scheduler,
       options,
@@ -235,6 +239,7 @@ export class Machines {
         new PeerLinks(process, this.deps.network(), [...this.places.keys()], (message) => {
           if (message.type === "MsgAppResp" && message.reject) trace.note(message.index, message.term);
           raftChecks.sent(message);
+          leaseChecks.sent(message);
           if (message.type === "MsgVoteResp" && !message.reject) this.mayCrashAfterVote(process);
         }),
       failed: (process, error) => this.failed(process, error),

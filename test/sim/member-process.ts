@@ -30,7 +30,7 @@ import { LevelRevisionStore } from "../../src/storage/leveldb/revision-store.js"
 import type { Branch, Coverage } from "./coverage.js";
 import { Dice } from "./dice.js";
 import type { SimulatedDisk } from "./disk.js";
-import { type ClockMood, LocalClock } from "./local-clock.js";
+import { LocalClock, type MachineClock } from "./local-clock.js";
 import type { LogBook } from "./log-book.js";
 import type { SimOptions } from "./options.js";
 import type { PeerLinks } from "./peer-links.js";
@@ -49,7 +49,7 @@ export interface Machine {
   readonly id: MemberId;
   readonly name: string;
   readonly disk: SimulatedDisk;
-  readonly clock: ClockMood;
+  readonly clock: MachineClock;
   readonly book: LogBook;
   /** Founders write the first entries of the log; undefined: joins a cluster that runs. */
   readonly founders: readonly Founder[] | undefined;
@@ -86,6 +86,7 @@ export interface Running {
 
 const electionTicks = 10;
 const heartbeatIntervalMs = 100;
+export const electionTimeoutMs = electionTicks * heartbeatIntervalMs;
 const requestTimeoutMs = 4_000;
 const learnersMax = 1;
 
@@ -158,7 +159,7 @@ export class MemberProcess implements Owner {
     const core = new MemberCore(
       {
         incarnation: deps.scheduler.nowUs * 16 + this.life,
-        electionTimeoutMs: electionTicks * heartbeatIntervalMs,
+        electionTimeoutMs,
         readRetryTicks: Math.ceil(electionTicks / 2),
         snapshotCount: deps.options.snapshotCount,
         catchUpEntries: deps.options.catchUpEntries,

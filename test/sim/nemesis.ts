@@ -6,6 +6,7 @@ import { sectorBytes } from "../../src/storage/wal/tail.js";
 import { type Coverage, simulatedFailpoints } from "./coverage.js";
 import { Dice } from "./dice.js";
 import type { History } from "./history.js";
+import { clockRates } from "./local-clock.js";
 import type { Machines, Place } from "./machines.js";
 import type { Network } from "./network.js";
 import type { Fault, SimOptions } from "./options.js";
@@ -167,7 +168,8 @@ export class Nemesis {
   moveClock({ machine }: Place): void {
     this.deps.coverage.hit("process/clock jumped");
     machine.clock.wallMs += Math.round(this.dice.between(-60_000, 60_000));
-    machine.clock.rate = this.dice.between(0.85, 1.15);
+    const rate = this.dice.between(clockRates.slowest, clockRates.fastest);
+    machine.clock.changeRate(rate, this.deps.scheduler.nowUs);
   }
 
   slowDisk({ machine }: Place): void {

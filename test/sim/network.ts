@@ -135,7 +135,7 @@ export class Network {
     const { scheduler, dice, coverage, trace } = this.deps;
     trace.bytes(question);
     return new Promise((resolve, reject) => {
-      scheduler.after(timeoutMs * 1_000, from, () => reject(new Error("no answer in time")));
+      scheduler.after(Math.ceil(timeoutMs * 1_000), from, () => reject(new Error("no answer in time")));
       const lost = (): void => {
         coverage.hit("lease/question lost between members");
         // A broken connection is noticed in the end, not at once.

@@ -36,6 +36,8 @@ export interface SimOptions {
   readonly clients: number;
   /** Clients with a stream of watches each. */
   readonly watchers: number;
+  /** Clients with a lease each. */
+  readonly lessees: number;
   /** Mean pause of a client between two requests. */
   readonly thinkMs: number;
   /** Keys that the clients use. */
@@ -74,6 +76,7 @@ export function optionsOf(seed: number, overrides: Overrides = {}): SimOptions {
     segmentBytes: dice.pick([8, 16, 64]) * 1024,
     preVote: dice.chance(0.8),
     watchers: dice.below(4),
+    lessees: dice.below(4),
     bug: undefined,
     talkative: false,
   };

@@ -2,15 +2,24 @@
  * The links of one process to its peers: encoded messages and streamed images over the simulated network. Those
  * of one turn to one peer travel together, as they do in a frame.
  */
-import type { MemberId } from "../../src/base/brand.js";
-import { storeError } from "../../src/base/errors.js";
+import type { LeaseId, MemberId } from "../../src/base/brand.js";
 import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../../src/ports/lease-peers.js";
 import type { Peer, PeerTransport } from "../../src/ports/peer-transport.js";
 import type { StoreImage } from "../../src/ports/revision-store.js";
 import type { Message, SnapshotMessage } from "../../src/raft/message.js";
 import { encodeMessage } from "../../src/raft/message-codec.js";
+import {
+  decodeRenewals,
+  decodeRenewed,
+  decodeTimes,
+  decodeTimesRequest,
+  encodeRenewals,
+  encodeRenewed,
+  encodeTimes,
+  encodeTimesRequest,
+} from "../../src/transport/peer/lease-protocol.js";
 import type { MemberProcess } from "./member-process.js";
-import type { Network } from "./network.js";
+import type { Answering, Network } from "./network.js";
 
 export class PeerLinks implements PeerTransport, LeasePeers {
   private peers: ReadonlySet<MemberId> = new Set();
@@ -63,13 +72,31 @@ export class PeerLinks implements PeerTransport, LeasePeers {
     );
   }
 
-  /** The simulated clients have no leases yet; these two carry what members ask each other about them. */
-  async renewLeases(): Promise<readonly RenewedSeconds[]> {
-    throw storeError("NoLeader");
+  async renewLeases(
+    leader: MemberId,
+    leases: readonly LeaseId[],
+    timeoutMs: number,
+  ): Promise<readonly RenewedSeconds[]> {
+    const answer: Answering = async ({ member }, question) => {
+      const asked = decodeRenewals(question);
+      const renewed = await Promise.all(asked.map((lease) => member.leaseDesk.renewHere(lease)));
+      return encodeRenewed(asked, renewed);
+    };
+    const options = { timeoutMs, answer };
+    return decodeRenewed(await this.network.ask(this.process, leader, encodeRenewals(leases), options));
   }
 
-  async leaseTimes(): Promise<LeaseTimes | "unknown"> {
-    throw storeError("NoLeader");
+  async leaseTimes(
+    leader: MemberId,
+    lease: LeaseId,
+    { keys, timeoutMs }: { readonly keys: boolean; readonly timeoutMs: number },
+  ): Promise<LeaseTimes | "unknown"> {
+    const answer: Answering = async ({ member }, question) => {
+      const asked = decodeTimesRequest(question);
+      return encodeTimes(asked.lease, await member.leaseDesk.timesHere(asked.lease, asked));
+    };
+    const question = encodeTimesRequest(lease, keys);
+    return decodeTimes(await this.network.ask(this.process, leader, question, { timeoutMs, answer }));
   }
 
   async close(): Promise<void> {}

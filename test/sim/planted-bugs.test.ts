@@ -25,7 +25,16 @@ const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly ove
   "serve-unconfirmed-read": { seeds: 30 },
   "progress-overtakes-events": { seeds: 10 },
   "event-lost-at-seam": { seeds: 10 },
-  "watch-not-told-of-snapshot": { seeds: 10 },
+  "watch-not-told-of-snapshot": {
+    seeds: 10,
+    overrides: {
+      thinkMs: 40,
+      faultEveryMs: 400,
+      snapshotCount: 40,
+      catchUpEntries: 5,
+      faults: new Set(["partition", "pause"]),
+    },
+  },
   "previous-pair-of-wrong-revision": { seeds: 10 },
   "compacted-watch-goes-on": { seeds: 10 },
 };

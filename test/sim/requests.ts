@@ -1,11 +1,17 @@
 /** Requests of clients as protobuf bytes, as they would come over the wire. */
+import type { LeaseId } from "../../src/base/brand.js";
 import { latin1ToBytes } from "../../src/base/bytes.js";
 import { ProtoWriter } from "../../src/base/protowire.js";
 import { CompareTarget } from "../../src/mvcc/requests.js";
 
-export function encodePut(key: string, value: Uint8Array, prevKv: boolean): Uint8Array {
-  const writer = new ProtoWriter(value.length + 32);
-  return writer.bytesField(1, latin1ToBytes(key)).bytesField(2, value).boolField(4, prevKv).finish();
+export function encodePut(
+  key: string,
+  value: Uint8Array,
+  { prevKv, lease }: { readonly prevKv: boolean; readonly lease: LeaseId },
+): Uint8Array {
+  const writer = new ProtoWriter(value.length + 48);
+  writer.bytesField(1, latin1ToBytes(key)).bytesField(2, value).bigField(3, lease);
+  return writer.boolField(4, prevKv).finish();
 }
 
 /** `end` empty: the one key. */

@@ -10,9 +10,12 @@ import { Coverage } from "./coverage.js";
 import { Dice } from "./dice.js";
 import { Ending } from "./ending.js";
 import { History } from "./history.js";
+import { LeaseChecks } from "./lease-checks.js";
+import { LeaseClient } from "./lease-clients.js";
+import { clockRates } from "./local-clock.js";
 import type { LogBook } from "./log-book.js";
 import { Machines } from "./machines.js";
-import { MemberProcess } from "./member-process.js";
+import { electionTimeoutMs, MemberProcess } from "./member-process.js";
 import { Nemesis } from "./nemesis.js";
 import { Network } from "./network.js";
 import type { SimOptions } from "./options.js";
@@ -53,6 +56,8 @@ class Simulation {
   private readonly network: Network;
   private readonly clients: SimulatedClient[];
   private readonly watchers: WatchClient[];
+  private readonly leaseChecks: LeaseChecks;
+  private readonly lessees: LeaseClient[];
   private violation: Violation | undefined;
 
   constructor(private readonly options: SimOptions) {
@@ -64,6 +69,14 @@ class Simulation {
     const books = new Map<MemberId, LogBook>();
     this.raftChecks = new RaftChecks({ history, books, coverage });
     this.clientChecks = new ClientChecks({ history, coverage });
+    const leaseChecks = new LeaseChecks({
+      history,
+      coverage,
+      nowUs: () => scheduler.nowUs,
+      rates: options.faults.has("clock") ? clockRates : { slowest: 1, fastest: 1 },
+      extendMs: electionTimeoutMs,
+    });
+    this.leaseChecks = leaseChecks;
     const machines = new Machines({
       scheduler,
       options,
@@ -72,7 +85,8 @@ class Simulation {
       history,
       network: () => this.network,
       raftChecks: this.raftChecks,
-      stateChecks: new StateChecks({ history, coverage }),
+      stateChecks: new StateChecks({ history, coverage, leases: leaseChecks }),
+      leaseChecks,
       books,
       violated: (error) => this.violated(error),
     });
@@ -94,6 +108,10 @@ class Simulation {
     this.watchers = Array.from(
       { length: options.watchers },
       (_, at) => new WatchClient(`w${at}`, { ...deps, processes }),
+    );
+    this.lessees = Array.from(
+      { length: options.lessees },
+      (_, at) => new LeaseClient(`l${at}`, at, { ...deps, processes, leases: leaseChecks }),
     );
   }
 
@@ -128,23 +146,43 @@ class Simulation {
   }
 
   private act(): void {
-    const { scheduler, options, coverage, trace, history, machines, network, clients, watchers } = this;
+    const { scheduler, options, coverage, trace, history, machines, network, clients, watchers, lessees } =
+      this;
     const nemesis = new Nemesis({ scheduler, options, coverage, trace, history, machines, network });
     const admin = new Admin({ scheduler, options, coverage, trace, history, machines });
     for (const place of machines.places.values()) machines.start(place);
-    for (const client of [...clients, ...watchers]) client.start();
+    for (const client of [...clients, ...watchers, ...lessees]) client.start();
+    this.checkCountdowns();
     nemesis.start();
     admin.start();
     const isOver = (): boolean => this.violation !== undefined;
     scheduler.run(options.durationMs * 1_000, isOver);
     if (isOver()) return;
     trace.say("everything is healed");
-    for (const client of clients) client.stop();
+    for (const client of [...clients, ...lessees]) client.stop();
     for (const watcher of watchers) watcher.settle();
     admin.stop();
     nemesis.heal();
-    new Ending({ scheduler, history, machines, nemesis, watchers, trace, isOver }).run();
+    new Ending({
+      scheduler,
+      history,
+      machines,
+      nemesis,
+      watchers,
+      leases: this.leaseChecks,
+      trace,
+      isOver,
+    }).run();
     if (!isOver()) this.clientChecks.finish();
+  }
+
+  /** Looks at what leaders count for their leases, every now and then. */
+  private checkCountdowns(): void {
+    for (const { name, running, pausedUntilUs } of this.machines.processes()) {
+      if (running !== undefined && pausedUntilUs < this.scheduler.nowUs)
+        this.leaseChecks.checkCountdowns(name, running.core.state.deps.leases);
+    }
+    this.scheduler.after(250_000, undefined, () => this.checkCountdowns());
   }
 
   private afterEvent(owner: Owner | undefined): void {

@@ -15,11 +15,18 @@ import type { ResponseOp, TxnResult } from "../../src/mvcc/results.js";
 import type { RevisionStore } from "../../src/ports/revision-store.js";
 import type { Coverage } from "./coverage.js";
 import type { History } from "./history.js";
+import type { LeaseChecks } from "./lease-checks.js";
 import type { MemberProcess } from "./member-process.js";
 import { Violation } from "./violation.js";
 
 export class StateChecks {
-  constructor(private readonly deps: { readonly history: History; readonly coverage: Coverage }) {}
+  constructor(
+    private readonly deps: {
+      readonly history: History;
+      readonly coverage: Coverage;
+      readonly leases: LeaseChecks;
+    },
+  ) {}
 
   /** Sees every change of a member, before its watchers do. */
   changesOf(process: MemberProcess, watchers: ChangeSink): ChangeSink {
@@ -47,6 +54,7 @@ export class StateChecks {
     for await (const slice of store.scan({ fromMain: 0, toMain: Number.MAX_SAFE_INTEGER }))
       records.push(...slice);
     history.checkStored(process.name, records, at);
+    this.deps.leases.checkLessor(process.name, state.deps.leases, { index, revision: mvcc.revision });
     this.countCompactions(store);
     this.watch(process, state);
   }
@@ -87,7 +95,7 @@ export class StateChecks {
   }
 
   private watch(process: MemberProcess, state: ReplicatedState): void {
-    const { history, coverage } = this.deps;
+    const { history, coverage, leases } = this.deps;
     const { mvcc } = state.deps;
     const setConfState = state.setConfState.bind(state);
     state.setConfState = (confState, index) => {
@@ -102,8 +110,12 @@ export class StateChecks {
     applier.apply = (data) => {
       const index = nextIndex(process);
       const applied = original(data);
+      const request = data.length === 0 ? undefined : decodeRaftRequest(data);
+      const isFirst = history.appliedAt(index) === undefined;
+      if (isFirst && request !== undefined && applied !== undefined)
+        leases.applied(index, request, applied.outcome);
       history.apply(process.name, index, {
-        requestId: data.length === 0 ? 0n : decodeRaftRequest(data).id,
+        requestId: request?.id ?? 0n,
         outcome: applied === undefined ? "nothing" : outcomeText(applied.outcome),
         revision: mvcc.revision,
         compacted: mvcc.compactedRevision,

@@ -4,9 +4,11 @@
  * service is told that its client is behind. The service itself (api/) is the real one.
  */
 import { concatBytes } from "../../src/base/bytes.js";
-import { type BidiMethod, type CallContext, RpcStatus, StatusCode } from "../../src/transport/rpc.js";
+import { StoreError } from "../../src/base/errors.js";
+import { type CallContext, RpcStatus, StatusCode } from "../../src/transport/rpc.js";
 import type { MemberProcess, Running } from "./member-process.js";
 import type { Scheduler } from "./scheduler.js";
+import type { AnyStream } from "./services.js";
 import type { Trace } from "./trace.js";
 
 /** An answer as it was written, with what was true of its member then. */
@@ -23,10 +25,9 @@ export interface StreamCallDeps {
   readonly trace: Trace;
   /** An answer reached the client, which reads. */
   readonly received: (answer: Written) => void;
+  /** The member ended the call. */
+  readonly ended: () => void;
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: carries the bytes of any method.
-type AnyMethod = BidiMethod<any, any>;
 
 /** Way of a request or an answer. */
 const hopUs = 150;
@@ -54,7 +55,7 @@ export class StreamCall implements CallContext {
   ) {}
 
   /** Opens the call at its member, which must be running. */
-  start(methodOf: (running: Running) => AnyMethod): void {
+  start(methodOf: (running: Running) => AnyStream): void {
     this.atMember(() => {
       const method = methodOf(this.process.running!);
       const sink = {
@@ -62,7 +63,13 @@ export class StreamCall implements CallContext {
         drained: () => this.drained(),
       };
       // A failure that is not expected is nobody's: the run ends with it.
-      void method.handle(this.incoming(method), this, sink);
+      method.handle(this.incoming(method), this, sink).then(
+        () => this.ended(),
+        (error: unknown) => {
+          if (!(error instanceof StoreError || error instanceof RpcStatus)) throw error;
+          this.ended();
+        },
+      );
     });
   }
 
@@ -112,7 +119,11 @@ export class StreamCall implements CallContext {
     this.deps.scheduler.after(hopUs, this.process, action);
   }
 
-  private async *incoming(method: AnyMethod): AsyncIterable<unknown> {
+  private ended(): void {
+    if (!this.left && this.process.alive) this.deps.scheduler.after(hopUs, undefined, this.deps.ended);
+  }
+
+  private async *incoming(method: AnyStream): AsyncIterable<unknown> {
     while (!this.cancelled) {
       const next = this.arrived.shift();
       if (next !== undefined) yield method.decode(next);

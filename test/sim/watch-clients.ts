@@ -197,9 +197,19 @@ export class WatchClient {
         scheduler,
         trace,
         received: (answer) => this.received(stream, answer),
+        ended: () => {
+          throw new Violation("watch answers", `${this.name}'s stream was ended by ${process.name}`);
+        },
       },
     );
-    const stream: Stream = { call, asked: [], watches: new Map(), leaving: new Set(), ended: new Set(), pieces: [] };
+    const stream: Stream = {
+      call,
+      asked: [],
+      watches: new Map(),
+      leaving: new Set(),
+      ended: new Set(),
+      pieces: [],
+    };
     this.stream = stream;
     call.start((running) => running.services.watch);
     if (this.homeless.length === 0) this.homeless.push(this.newWatch());
