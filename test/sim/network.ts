@@ -42,6 +42,8 @@ export interface NetworkDeps {
 const proposal = messageTypes.indexOf("MsgProp");
 /** Virtual time for each kilobyte of an image. */
 const imageUsPerKilobyte = 300;
+/** Virtual time after which a sender looks whether the receiver of its image is still there. */
+const brokenAfterUs = 100_000;
 
 export class Network {
   readonly mood: NetworkMood = { delayUs: 300, loss: 0, doubled: 0, late: 0 };
@@ -111,9 +113,13 @@ export class Network {
         scheduler.as(process, () => this.takeImage(process, from, encoded, chunks));
         return;
       }
-      coverage.hit("snapshot/interrupted");
-      this.tellSnapshot(from, message.to, false);
+      this.cutImage(from, message);
     });
+  }
+
+  private cutImage(from: MemberProcess, message: SnapshotMessage): void {
+    this.deps.coverage.hit("snapshot/interrupted");
+    this.tellSnapshot(from, message.to, false);
   }
 
   imageFailed(from: MemberProcess, message: SnapshotMessage, error: unknown): void {
@@ -169,7 +175,14 @@ export class Network {
     chunks: readonly Uint8Array[],
   ): void {
     const message = decodeMessage(encoded) as SnapshotMessage;
+    let isOver = false;
+    this.whenGone(
+      to,
+      () => isOver,
+      () => this.cutImage(from, message),
+    );
     const arrived = (image: ReceivedImage): void => {
+      isOver = true;
       const { index, term } = message.snapshot.metadata;
       if (image.applied.index !== index || image.applied.term !== term) {
         this.deps.coverage.hit("snapshot/refused");
@@ -184,9 +197,19 @@ export class Network {
       this.tellSnapshot(from, message.to, true);
     };
     receiveImage(to, chunks, this.deps).then(arrived, (error: unknown) => {
+      isOver = true;
       this.deps.coverage.hit("snapshot/refused");
       this.deps.trace.say(`${to.name} refused an image: ${String(error)}`);
       this.tellSnapshot(from, message.to, false);
+    });
+  }
+
+  /** A process that dies breaks its connections, which the other end learns a little later. */
+  private whenGone(process: MemberProcess, isOver: () => boolean, gone: () => void): void {
+    this.deps.scheduler.after(brokenAfterUs, undefined, () => {
+      if (isOver()) return;
+      if (process.alive) this.whenGone(process, isOver, gone);
+      else gone();
     });
   }
 
