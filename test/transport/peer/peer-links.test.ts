@@ -390,6 +390,30 @@ describe("snapshots", () => {
     await expect.poll(() => closed).toBe(true);
   });
 
+  // Raft sends nothing else to a follower before it hears what became of its image.
+  test("an image is reported as lost when its receiver goes away in the middle", async () => {
+    const { from, to } = await linked();
+    let begun = (): void => {};
+    const pouring = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    from.links.sendSnapshot(
+      message,
+      image(
+        (async function* () {
+          yield Buffer.alloc(100_000);
+          begun();
+          // The rest never comes: only the end of the stream can end this.
+          await new Promise<void>(() => {});
+        })(),
+        () => {},
+      ),
+    );
+    await pouring;
+    await to.close();
+    expect(await from.snapshotFates.take()).toBe(false);
+  });
+
   test("an image that breaks off is reported as lost, and the receiver takes no half of it", async () => {
     const { from, to } = await linked();
     from.links.sendSnapshot(
