@@ -174,6 +174,23 @@ export class LeaseChecks {
     }
   }
 
+  /** Counts what happens to the countdowns of a member when it comes to lead, and when it does no more. */
+  countChanges(lessor: Lessor): void {
+    const { coverage } = this.deps;
+    const { timing } = lessor;
+    const promote = timing.promote.bind(timing);
+    timing.promote = (leases, extendMs) => {
+      if ([...lessor.all()].some(({ remainingSeconds }) => remainingSeconds > 0))
+        coverage.hit("lease/taken over with a checkpoint");
+      promote(leases, extendMs);
+    };
+    const demote = timing.demote.bind(timing);
+    timing.demote = (leases) => {
+      if (timing.earliestExpired() !== undefined) coverage.hit("lease/ran out while its leader was deposed");
+      demote(leases);
+    };
+  }
+
   /** Holds what a leader counts against what the log says. Errors: Violation. */
   checkCountdowns(member: string, lessor: Lessor): void {
     const { timing } = lessor;

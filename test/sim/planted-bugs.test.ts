@@ -37,6 +37,11 @@ const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly ove
   },
   "previous-pair-of-wrong-revision": { seeds: 10 },
   "compacted-watch-goes-on": { seeds: 10 },
+  "full-time-granted-again": { seeds: 10 },
+  "lease-ended-by-old-leader": { seeds: 30 },
+  "keep-alive-by-old-leader": { seeds: 30 },
+  "keep-alive-before-checkpoint-is-back": { seeds: 10 },
+  "lease-kept-by-followers": { seeds: 5 },
 };
 
 describe("a planted bug is found", () => {

@@ -10,6 +10,7 @@ import type { Watch } from "../../src/mvcc/watch/watch.js";
 import type { WatchHub } from "../../src/mvcc/watch/watch-hub.js";
 import type { RecoveredLog } from "../../src/ports/raft-log.js";
 import type { RevisionStore } from "../../src/ports/revision-store.js";
+import { leaseSabotages, plantedLeaseBugs } from "./planted-lease-bugs.js";
 import type { SimulatedLog } from "./simulated-log.js";
 
 export const plantedBugs = [
@@ -29,6 +30,7 @@ export const plantedBugs = [
   "watch-not-told-of-snapshot",
   "previous-pair-of-wrong-revision",
   "compacted-watch-goes-on",
+  ...plantedLeaseBugs,
 ] as const;
 
 export type PlantedBug = (typeof plantedBugs)[number];
@@ -259,6 +261,8 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
       };
     },
   },
+
+  ...leaseSabotages,
 };
 
 /** What planted bugs change inside the part of the hub that serves history. */

@@ -55,6 +55,7 @@ export class StateChecks {
       records.push(...slice);
     history.checkStored(process.name, records, at);
     this.deps.leases.checkLessor(process.name, state.deps.leases, { index, revision: mvcc.revision });
+    this.deps.leases.countChanges(state.deps.leases);
     this.countCompactions(store);
     this.watch(process, state);
   }
