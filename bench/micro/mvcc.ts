@@ -15,6 +15,7 @@ export interface Figure {
 
 /** Revisions in a map; subs do not occur here. */
 class BenchLog implements RevisionLog {
+  readonly loadedBytes = 0;
   readonly pairs: Uint8Array[] = [];
 
   read(main: Revision): Uint8Array {

@@ -13,6 +13,7 @@ import type { WatchOutlet, WatchStream } from "../../src/mvcc/watch/watch-stream
 import type { Figure } from "./mvcc.js";
 
 class BenchLog implements RevisionLog, RevisionHistory {
+  readonly loadedBytes = 0;
   private readonly records: RevisionRecord[] = [];
 
   read(main: number): Uint8Array {

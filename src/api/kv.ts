@@ -92,9 +92,7 @@ function answerRange(member: Member, request: RangeRequest): Encoded | Promise<E
     const result = member.range(request);
     return encodeRangeResponse(member.header(result.revision), result);
   }
-  return rangeInSlices(member, request, (result) =>
-    encodeRangeResponse(member.header(result.revision), result),
-  );
+  return rangeInSlices(member, request);
 }
 
 function putMethod(member: Member): UnaryMethod<Received<PutRequest>, Encoded> {

@@ -1,10 +1,14 @@
 /** Ranges that may be long: read in slices at one revision, with other work in between. */
-import { concatBytes } from "../base/bytes.js";
-import { limits } from "../base/limits.js";
-import { ProtoWriter } from "../base/protowire.js";
+import { ProtoWriter, wireBytes } from "../base/protowire.js";
 import type { Member } from "../member/contract.js";
 import { checkRange, hasRevisionFilters, isDefaultOrdering } from "../mvcc/checks.js";
-import { decodeRangeRequest, encodeRangeResponse } from "../mvcc/codec.js";
+import {
+  decodeRangeRequest,
+  encodePairs,
+  encodeRangeBegin,
+  encodeRangeEnd,
+  encodeRangeResponse,
+} from "../mvcc/codec.js";
 import type { RangeRequest } from "../mvcc/requests.js";
 import type { RangeResult } from "../mvcc/results.js";
 import { type ResponseSink, RpcStatus, type ServerStreamMethod, StatusCode } from "../transport/rpc.js";
@@ -12,26 +16,26 @@ import { keepBytes, type Received } from "./kv.js";
 
 type Encoded = readonly Uint8Array[];
 
-/** The whole answer, gathered in slices. One slice suffices for most, and then nothing waits. */
-export function rangeInSlices<Answer>(
-  member: Member,
-  request: RangeRequest,
-  finish: (result: RangeResult) => Answer,
-): Answer | Promise<Answer> {
+/**
+ * The whole answer, read in slices and encoded slice by slice, so that no step is long. One slice suffices for most,
+ * and then nothing waits.
+ */
+export function rangeInSlices(member: Member, request: RangeRequest): Encoded | Promise<Encoded> {
   const cursor = member.openRange(request);
+  const { more, count, revision } = cursor;
+  const header = member.header(revision);
   const first = cursor.next();
-  const whole = (kvs: readonly Uint8Array[]): Answer =>
-    finish({ kvs, more: cursor.more, count: cursor.count, revision: cursor.revision });
-  if (first.done) return whole(first.kvs);
+  if (first.done) return encodeRangeResponse(header, { kvs: first.kvs, more, count, revision });
+  const parts = [...encodeRangeBegin(header), ...encodePairs(first.kvs)];
   return (async () => {
-    const kvs: Uint8Array[] = [...first.kvs];
     for (let done = false; !done; ) {
       await nextTurn();
       const slice = cursor.next();
-      for (const kv of slice.kvs) kvs.push(kv);
+      parts.push(...encodePairs(slice.kvs));
       done = slice.done;
     }
-    return whole(kvs);
+    parts.push(encodeRangeEnd({ more, count }));
+    return parts;
   })();
 }
 
@@ -81,22 +85,21 @@ async function streamRange(
 }
 
 const rangeResponseField = 1;
-const kvsField = 2;
 
 /** A RangeStreamResponse with key-value pairs alone. */
 function chunk(kvs: readonly Uint8Array[]): Encoded {
-  const body = new ProtoWriter(limits.sliceBytesMax / 8);
-  for (const kv of kvs) body.bytesFieldAlways(kvsField, kv);
-  return wrap([body.finish()]);
+  return wrap(encodePairs(kvs));
 }
 
 function lastChunk(member: Member, result: RangeResult): Encoded {
   return wrap(encodeRangeResponse({ ...member.header(), revision: result.revision }, result));
 }
 
+/** Puts the tag and the length of the inner message before it; nothing of it is copied again. */
 function wrap(response: Encoded): Encoded {
-  const bytes = response.length === 1 ? response[0]! : concatBytes(response);
-  return [new ProtoWriter(bytes.length + 8).bytesFieldAlways(rangeResponseField, bytes).finish()];
+  const bytes = response.reduce((sum, part) => sum + part.length, 0);
+  const head = new ProtoWriter(8).varint(rangeResponseField * 8 + wireBytes).varint(bytes);
+  return [head.finish(), ...response];
 }
 
 function nextTurn(): Promise<void> {

@@ -32,7 +32,7 @@ export const limits = {
   /** Bytes of committed entries handed to apply at once: keeps one synchronous apply step below about 10 ms. */
   applyBatchBytesMax: 1 * mib,
   /** Newest entries of the log that are kept as they came, and up to twice as many: what is applied and sent while all is well. */
-  logEntriesUnpacked: 1_024,
+  logEntriesUnpacked: 256,
   /** Older entries are packed in pieces of memory of this size. */
   logPageBytes: 256 * kib,
   /** Dropped pieces kept for the next entries: what 10,000 entries of 400 bytes take, the cut of --snapshot-count. */
@@ -50,9 +50,15 @@ export const limits = {
   /** Revisions written to LevelDB in one batch, where there is a choice: about 2 ms of packing, checking and copying. */
   storeBatchBytesMax: 1 * mib,
   /** LevelDB's memtable and log: up to two in memory; larger means fewer table files that overlap. */
-  storeWriteBufferBytes: 8 * mib,
+  storeWriteBufferBytes: 4 * mib,
+  /** New bytes in memory after which an idle member collects garbage: below it there is little to win. */
+  idleGarbageBytesMin: 8 * mib,
+  /** JavaScript heap above which it does not: the pause would exceed about 0.2 s. */
+  idleCollectHeapBytesMax: 128 * mib,
   /** One table file of LevelDB: a store of 8 GiB is 1,000 files, as many as LevelDB maps into memory. */
   storeFileBytes: 8 * mib,
+  /** Blocks that were read at start, above which their files are opened anew (about 10 ms) to leave memory. */
+  storeMappedBytesMin: 16 * mib,
   /** Dead bytes on disk, beyond as much as the live ones, before a compaction makes LevelDB drop them. */
   storeGarbageBytesMax: 64 * mib,
   /** LevelDB reclaims this much live data at a time, so that its memtable is not kept waiting for long. */
@@ -93,6 +99,8 @@ export const limits = {
   sliceKeysMax: 2_000,
   /** …or at most at this many bytes. */
   sliceBytesMax: 2 * mib,
+  /** …or until it took this much from disk: about 10 ms to read and to check. */
+  sliceLoadedBytesMax: 4 * mib,
 
   // lease
   /** Longest time to live in seconds that can be granted; etcd's MaxLeaseTTL. */

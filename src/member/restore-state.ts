@@ -43,6 +43,7 @@ export async function restoreState(
     saidMs = nowMs;
     logger.info(caller, "loading the key index", { revisions: count, keys: mvcc.keyCount });
   }
+  await store.loaded();
   mvcc.finishRestore({
     revision: decodeNumber(store.getState(revisionKey), 1),
     compactedRevision: decodeNumber(store.getState(scheduledCompactionKey), -1),

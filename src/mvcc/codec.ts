@@ -9,7 +9,10 @@ export {
 export {
   encodeCompactionResponse,
   encodeDeleteRangeResponse,
+  encodePairs,
   encodePutResponse,
+  encodeRangeBegin,
+  encodeRangeEnd,
   encodeRangeResponse,
   encodeTxnResponse,
   type ResponseHeader,

@@ -23,6 +23,8 @@ export interface RevisionLog {
    * checksum is a DamageError.
    */
   read(main: Revision, sub: number): Uint8Array;
+  /** Bytes that reads have taken from disk up to now: work in slices counts them, as they cost time too. */
+  readonly loadedBytes: number;
   /**
    * Appends the next revision in order; `read` sees it at once. Durability comes behind, from the Raft log.
    * `keyValue` is handed over: it is never written to again, and what memory it shares is of the same age, not a

@@ -31,6 +31,21 @@ export function encodeRangeResponse(header: ResponseHeader, result: RangeResult)
   return parts.finish();
 }
 
+/** A range answer in pieces, for one that is long: this first, then `encodePairs` of each slice, then the end. */
+export function encodeRangeBegin(header: ResponseHeader): readonly Uint8Array[] {
+  return headerAlone(header);
+}
+
+export function encodePairs(kvs: readonly Uint8Array[]): readonly Uint8Array[] {
+  const parts = new PartWriter(copiedSize(kvs));
+  for (const pair of kvs) parts.pair(2, pair);
+  return parts.finish();
+}
+
+export function encodeRangeEnd({ more, count }: Pick<RangeResult, "more" | "count">): Uint8Array {
+  return new ProtoWriter(16).boolField(3, more).int64Field(4, count).finish();
+}
+
 export function encodePutResponse(header: ResponseHeader, result: PutResult): readonly Uint8Array[] {
   if (result.prevKv === undefined) return headerAlone(header);
   const copied = copiedSize([result.prevKv]);

@@ -88,14 +88,16 @@ export class RangeCursor {
    */
   next(): RangeSlice {
     if (this.source.compactedRevision > this.revisions.atMain) throw storeError("Compacted");
+    const { log } = this.source;
+    const loadedBytesMax = log.loadedBytes + limits.sliceLoadedBytesMax;
     const kvs: Uint8Array[] = [];
     let bytes = 0;
     const take = (key: string, revision: KeyRevision): boolean => {
-      const pair = readPair(this.source.log, this.request, key, revision);
+      const pair = readPair(log, this.request, key, revision);
       kvs.push(pair);
       bytes += pair.length;
       this.left--;
-      return this.left > 0 && bytes < limits.sliceBytesMax;
+      return this.left > 0 && bytes < limits.sliceBytesMax && log.loadedBytes < loadedBytesMax;
     };
     if (this.listed === undefined) this.walk(take);
     else this.passListed(this.listed, take);

@@ -64,6 +64,8 @@ export interface RevisionStore extends RevisionLog, RevisionHistory {
    */
   compact(upTo: Revision, alive: RevisionAlive): Promise<void>;
 
+  /** The state in memory is built, and nothing else under way: gives back the memory that the pass over all took. */
+  loaded(): Promise<void>;
   /** Gives back the memory of cached revisions that nobody read since the last call. */
   dropUnread(): void;
 

@@ -8,6 +8,7 @@ import { MvccStore, type MvccStoreOptions } from "../../src/mvcc/store.js";
 
 /** A revision log in a list, with a compaction that drops what is not alive. */
 export class MemoryLog implements RevisionLog {
+  readonly loadedBytes = 0;
   records: RevisionRecord[] = [];
   private readonly byRevision = new Map<string, RevisionRecord>();
 

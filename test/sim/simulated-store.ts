@@ -139,6 +139,8 @@ class OpenStore implements OrderedStore {
 
   async reclaim(): Promise<void> {}
 
+  async releaseMemory(): Promise<void> {}
+
   async diskBytes(): Promise<number> {
     let bytes = 0;
     for (const [key, value] of this.store.now()) bytes += key.length + value.length;

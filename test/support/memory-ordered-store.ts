@@ -108,6 +108,8 @@ export class MemoryOrderedStore implements OrderedStore {
 
   async reclaim(): Promise<void> {}
 
+  async releaseMemory(): Promise<void> {}
+
   async diskBytes(): Promise<number> {
     let bytes = 0;
     for (const [key, value] of this.content) bytes += key.length + value.length;

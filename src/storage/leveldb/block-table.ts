@@ -28,12 +28,18 @@ export class BlockTable {
    * already, so reads find them here.
    */
   private retiring: readonly Block[] = [];
+  private bytesLoaded = 0;
 
   constructor(
     options: { readonly cacheBytesMax: number },
     private readonly ordered: OrderedStore,
   ) {
     this.cache = new BlockCache({ bytesMax: options.cacheBytesMax });
+  }
+
+  /** Bytes of all blocks that were taken from LevelDB for a read. */
+  get loadedBytes(): number {
+    return this.bytesLoaded;
   }
 
   /** The value of a revision, or undefined when no block holds it. */
@@ -66,6 +72,7 @@ export class BlockTable {
     if (retiring !== undefined) return retiring;
     const bytes = this.ordered.getSync(encodeBlockKey(key));
     if (bytes === undefined) throw damagedStore(this.ordered.location, `${blockName(key)} is missing`);
+    this.bytesLoaded += bytes.length;
     const block = this.verified(bytes, key);
     this.index.setSlot(position, this.cacheBlock(block));
     return block;

@@ -120,6 +120,16 @@ class ClassicLevelStore implements OrderedStore {
     }
   }
 
+  /** LevelDB maps a table file into memory when it is read, and lets go of it when it is closed. */
+  async releaseMemory(): Promise<void> {
+    await this.level.close();
+    try {
+      await this.level.open();
+    } catch (error) {
+      throw openFailure(this.location, error);
+    }
+  }
+
   async diskBytes(): Promise<number> {
     let total = 0;
     for (const name of await readdir(this.location)) {

@@ -45,6 +45,8 @@ export interface OrderedStore {
   keys(range: KeyRange): AsyncIterable<readonly Uint8Array[]>;
   /** Drops what later batches replaced or deleted, from disk. */
   reclaim(range: KeyRange): Promise<void>;
+  /** Gives back the memory that a pass over all of it left. Nothing else may be under way, nor any view open. */
+  releaseMemory(): Promise<void>;
   /** Bytes of all its files. */
   diskBytes(): Promise<number>;
   /** Waits for what is under way. */

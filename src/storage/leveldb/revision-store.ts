@@ -86,6 +86,10 @@ export class LevelRevisionStore implements RevisionStore {
     return value;
   }
 
+  get loadedBytes(): number {
+    return this.content.blocks.loadedBytes;
+  }
+
   walk(fromMain: Revision, visit: (record: RevisionRecord) => boolean): void {
     let last: RevisionId = { main: fromMain, sub: -1 };
     const visitNew = (record: RevisionRecord): boolean => {
@@ -175,6 +179,11 @@ export class LevelRevisionStore implements RevisionStore {
     for (const range of reclaimRanges(this.content.blocks.index)) await this.content.ordered.reclaim(range);
     failpoints.defragBeforeRename?.();
     await this.content.measure();
+  }
+
+  async loaded(): Promise<void> {
+    if (this.content.blocks.index.sizeBytes < limits.storeMappedBytesMin) return;
+    await this.turns.run(() => this.content.ordered.releaseMemory());
   }
 
   dropUnread(): void {
