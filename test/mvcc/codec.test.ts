@@ -366,6 +366,16 @@ describe("answers are written as the generated codec writes them", () => {
           codec.encodeRangeResponse(header, ranged),
           gen.RangeResponse.encode(genRangeResponse(full, ranged)).finish(),
         );
+        const half = ranged.kvs.length >>> 1;
+        same(
+          [
+            ...codec.encodeRangeBegin(header),
+            ...codec.encodePairs(ranged.kvs.slice(0, half)),
+            ...codec.encodePairs(ranged.kvs.slice(half)),
+            codec.encodeRangeEnd(ranged),
+          ],
+          gen.RangeResponse.encode(genRangeResponse(full, ranged)).finish(),
+        );
         same(
           codec.encodePutResponse(header, put),
           gen.PutResponse.encode(genPutResponse(full, put)).finish(),

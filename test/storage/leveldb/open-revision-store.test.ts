@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DamageError, isStoreError } from "../../../src/base/errors.js";
+import { limits } from "../../../src/base/limits.js";
 import { openClassicLevelStore } from "../../../src/storage/leveldb/classic-level-store.js";
 import { openInstalledStore } from "../../../src/storage/leveldb/open-revision-store.js";
 import { bytesOf, deps, fill, openIn, options, scanAll, withDirectory } from "./fixture.js";
@@ -17,6 +18,21 @@ async function databaseFiles(directory: string, ending: string): Promise<string[
 }
 
 describe("opening a store", () => {
+  it("keeps all it has when the memory of the first pass is given back", async () => {
+    await withDirectory(async (directory) => {
+      const store = await openIn(directory);
+      await fill(store, 2, 300, 64 * 1024);
+      expect(store.sizeInUseBytes).toBeGreaterThan(limits.storeMappedBytesMin);
+      await store.loaded();
+      store.dropUnread();
+      expect(Buffer.from(store.read(2, 0))).toEqual(Buffer.from(bytesOf(2, 0, 64 * 1024)));
+      expect(store.loadedBytes).toBeGreaterThan(64 * 1024);
+      await fill(store, 301, 310);
+      expect((await scanAll(store)).length).toBe(309);
+      await store.close();
+    });
+  });
+
   it("makes a fresh one that only the owner can enter, and finds what was flushed when opened again", async () => {
     await withDirectory(async (directory) => {
       const fresh = await openIn(directory);
