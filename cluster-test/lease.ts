@@ -57,7 +57,7 @@ const prefix = "leased/";
 const ttlSecondsMin = 1;
 const callTimeoutMs = 1_500;
 /** How late a lease may be over, on a machine that does other work: a tick, a quorum, an entry, and patience. */
-const lateMsMax = 5_000;
+const lateMsMax = 10_000;
 /** Clocks of several processes on one machine are one, but timers round. */
 const toleranceMs = 5;
 const pausedEndsMin = 3;

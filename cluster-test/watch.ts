@@ -245,7 +245,8 @@ class WatchRun {
     for (const stream of slow) stream.stopReading();
     await this.deps.writes.acknowledge(this.options.writesBetween);
     for (const stream of slow) stream.read();
-    for (const stream of streams) if (dice.chance(0.15)) stream.leave();
+    const left = dice.pick(streams);
+    for (const stream of streams) if (stream === left || dice.chance(0.15)) stream.leave();
   }
 
   private async fault(): Promise<void> {

@@ -9,7 +9,7 @@ import { runPartitions } from "../../cluster-test/partition.js";
 import { runPauses } from "../../cluster-test/pause.js";
 import { ourBinary, type ServerBinary } from "../support/server-binary.js";
 
-const timeoutMs = 120_000;
+const timeoutMs = 240_000;
 const log = (): void => {};
 
 function binary(): ServerBinary {

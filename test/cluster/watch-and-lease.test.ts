@@ -4,7 +4,7 @@ import { runLeases } from "../../cluster-test/lease.js";
 import { runWatch } from "../../cluster-test/watch.js";
 import { ourBinary, type ServerBinary } from "../support/server-binary.js";
 
-const timeoutMs = 120_000;
+const timeoutMs = 240_000;
 const log = (): void => {};
 
 function binary(): ServerBinary {
