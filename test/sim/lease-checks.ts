@@ -35,6 +35,7 @@ interface LeaseStory {
   promisedUntilUs: number;
   /** When its end was applied; undefined while it lives. */
   endedUs: number | undefined;
+  endedByLeader: boolean;
 }
 
 export interface LeaseChecksDeps {
@@ -109,11 +110,14 @@ export class LeaseChecks {
     const untilUs = sentUs + (ttlSeconds * 1e6) / this.deps.rates.fastest;
     story.promisedUntilUs = Math.max(story.promisedUntilUs, untilUs);
     if (story.endedUs === undefined) return;
-    if (story.endedUs < sentUs)
-      throw new Violation(
-        "lease kept alive",
-        `lease ${id} ended ${since(story.endedUs, sentUs)} before it was asked for`,
-      );
+    if (story.endedUs < sentUs) {
+      const text = `lease ${id} is said to live, and ended ${since(story.endedUs, sentUs)} before it was asked for`;
+      throw new Violation("lease kept alive", text);
+    }
+    if (story.endedByLeader && story.endedUs < untilUs) {
+      const text = `lease ${id} of ${ttlSeconds} s is said to live, and ended ${since(story.endedUs, untilUs)} too early`;
+      throw new Violation("lease ended early", text);
+    }
   }
 
   /** A client revokes its lease: nobody promises it any more time. */
@@ -219,7 +223,14 @@ export class LeaseChecks {
   }
 
   private granted({ id, ttlSeconds }: { readonly id: LeaseId; readonly ttlSeconds: number }): void {
-    const story = { id, ttlSeconds, remainingSeconds: 0, promisedUntilUs: 0, endedUs: undefined };
+    const story = {
+      id,
+      ttlSeconds,
+      remainingSeconds: 0,
+      promisedUntilUs: 0,
+      endedUs: undefined,
+      endedByLeader: false,
+    };
     this.stories.set(id, story);
     this.living.set(id, story);
     this.deps.coverage.hit("lease/granted");
@@ -242,6 +253,7 @@ export class LeaseChecks {
     coverage.hit(byLeader ? "lease/expired" : "lease/revoked by its client");
     if (byLeader && story.remainingSeconds > 0) coverage.hit("lease/expired with a checkpoint");
     story.endedUs = nowUs();
+    story.endedByLeader = byLeader;
     this.living.delete(id);
     this.checkKeysGone(index, id);
   }

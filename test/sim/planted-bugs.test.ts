@@ -4,6 +4,16 @@ import { type Overrides, optionsOf } from "./options.js";
 import { type PlantedBug, plantedBugs } from "./planted-bugs.js";
 import { simulate } from "./simulation.js";
 
+/** Leases above all, at leaders that are cut off or sleep. */
+const manyLeases: Overrides = {
+  members: 3,
+  clients: 2,
+  watchers: 0,
+  lessees: 6,
+  faultEveryMs: 400,
+  faults: new Set(["partition", "pause"]),
+};
+
 /** Seeds within which each is found, from 1 on, and where it needs it the faults that bring it out: docs/simulation.md. */
 const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly overrides?: Overrides }>> = {
   "skip-fsync": { seeds: 1 },
@@ -38,9 +48,9 @@ const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly ove
   "previous-pair-of-wrong-revision": { seeds: 10 },
   "compacted-watch-goes-on": { seeds: 10 },
   "full-time-granted-again": { seeds: 10 },
-  "lease-ended-by-old-leader": { seeds: 30 },
-  "keep-alive-by-old-leader": { seeds: 30 },
-  "keep-alive-before-checkpoint-is-back": { seeds: 10 },
+  "lease-ended-by-old-leader": { seeds: 5, overrides: manyLeases },
+  "keep-alive-by-old-leader": { seeds: 20, overrides: manyLeases },
+  "keep-alive-before-checkpoint-is-back": { seeds: 15 },
   "lease-kept-by-followers": { seeds: 5 },
 };
 
