@@ -94,7 +94,7 @@ class Channel implements GrpcChannel, ConnectionOwner {
       { socket, owner: this },
     );
     const sweepMs = Math.max(10, Math.min(1000, keepaliveIntervalMs / 4, keepaliveTimeoutMs / 4));
-    this.stopSweeps = fairInterval(sweepMs, () => this.connection.sweep(performance.now()));
+    this.stopSweeps = fairInterval(sweepMs, (nowMs) => this.connection.sweep(nowMs));
   }
 
   get closed(): boolean {

@@ -16,12 +16,15 @@ export function fairTimeout(delayMs: number, late: () => void): () => void {
   };
 }
 
-/** Calls `sweep` every `intervalMs`, until the result is called. Keeps no process alive. */
-export function fairInterval(intervalMs: number, sweep: () => void): () => void {
+/**
+ * Calls `sweep` every `intervalMs`, until the result is called, with the time (performance.now) at which it was due:
+ * the sockets were read since. Keeps no process alive.
+ */
+export function fairInterval(intervalMs: number, sweep: (nowMs: number) => void): () => void {
   let immediate: NodeJS.Immediate | undefined;
   const timer = setInterval(() => {
     clearImmediate(immediate);
-    immediate = setImmediate(sweep);
+    immediate = setImmediate(sweep, performance.now());
   }, intervalMs);
   timer.unref();
   return () => {

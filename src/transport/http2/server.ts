@@ -65,7 +65,9 @@ class Http2Server implements TransportServer {
     this.http1.emit("listening");
     const { keepaliveIntervalMs, keepaliveTimeoutMs } = this.options;
     const shortestMs = Math.min(keepaliveIntervalMs, keepaliveTimeoutMs, limits.handshakeTimeoutMs);
-    this.stopSweeps = fairInterval(Math.max(10, Math.min(1000, shortestMs / 4)), () => this.sweep());
+    this.stopSweeps = fairInterval(Math.max(10, Math.min(1000, shortestMs / 4)), (nowMs) =>
+      this.sweep(nowMs),
+    );
     const bound = listener.address();
     return { port: typeof bound === "object" && bound !== null ? bound.port : address.port };
   }
@@ -178,8 +180,7 @@ class Http2Server implements TransportServer {
     if (this.closing) session.drain();
   }
 
-  private sweep(): void {
-    const nowMs = performance.now();
+  private sweep(nowMs: number): void {
     for (const session of this.sessions) session.sweep(nowMs);
   }
 
