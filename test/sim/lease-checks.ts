@@ -133,13 +133,22 @@ export class LeaseChecks {
       throw new Violation("lease vanished", `lease ${id} is said to be gone, and nothing ended it`);
   }
 
-  /** A client was told how much is left. Errors: Violation. */
-  saidTimes(id: LeaseId, { remainingSeconds, grantedSeconds, keys }: LeaseTimes): void {
+  /** Until when a lease is promised to live as of now, true µs. */
+  promisedUntilUs(id: LeaseId): number {
+    return this.stories.get(id)?.promisedUntilUs ?? 0;
+  }
+
+  /** A client was told how much is left of what it was promised when it asked. Errors: Violation. */
+  saidTimes(
+    id: LeaseId,
+    { remainingSeconds, grantedSeconds, keys }: LeaseTimes,
+    promisedUntilUs: number,
+  ): void {
     const story = this.stories.get(id);
     const { rates, nowUs, extendMs, history } = this.deps;
     if (story === undefined || story.ttlSeconds !== grantedSeconds)
       throw new Violation("lease answers", `lease ${id} is said to be granted for ${grantedSeconds} s`);
-    const leastSeconds = ((story.promisedUntilUs - nowUs()) / 1e6) * rates.slowest - 1;
+    const leastSeconds = ((promisedUntilUs - nowUs()) / 1e6) * rates.slowest - 1;
     if (remainingSeconds < leastSeconds || remainingSeconds > grantedSeconds + extendMs / 1_000)
       throw new Violation(
         "lease answers",

@@ -224,6 +224,7 @@ export class LeaseClient {
 
   private askTimes(process: MemberProcess, id: LeaseId): void {
     const { leases, coverage } = this.deps;
+    const promisedUntilUs = leases.promisedUntilUs(id);
     this.ask(process, async ({ services }) => {
       const { TTL, grantedTTL, keys } = LeaseTimeToLiveResponse.decode(
         await services.times(LeaseTimeToLiveRequest.encode({ ID: id, keys: true }).finish()),
@@ -232,11 +233,8 @@ export class LeaseClient {
         if (TTL < 0n) leases.saidGone(id);
         else {
           coverage.hit("lease/times told");
-          leases.saidTimes(id, {
-            remainingSeconds: Number(TTL),
-            grantedSeconds: Number(grantedTTL),
-            keys,
-          });
+          const [remainingSeconds, grantedSeconds] = [Number(TTL), Number(grantedTTL)];
+          leases.saidTimes(id, { remainingSeconds, grantedSeconds, keys }, promisedUntilUs);
         }
       };
     });
