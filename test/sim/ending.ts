@@ -9,7 +9,7 @@ import type { HashKvResult } from "../../src/member/contract.js";
 import type { History } from "./history.js";
 import type { LeaseChecks } from "./lease-checks.js";
 import type { Machines } from "./machines.js";
-import type { MemberProcess, Running } from "./member-process.js";
+import { type MemberProcess, type Running, requestTimeoutMs } from "./member-process.js";
 import type { Nemesis } from "./nemesis.js";
 import { encodePut } from "./requests.js";
 import type { Scheduler } from "./scheduler.js";
@@ -51,10 +51,11 @@ export class Ending {
     this.until("watch reliable", () => watchers.every(({ isComplete }) => isComplete));
   }
 
-  /** Nobody keeps a lease alive any more: each ends, in its time, whatever happened to its leaders before. */
+  /** Nobody keeps a lease alive any more: each ends, in its time (from the last request that may still be on its way), whatever happened to its leaders before. */
   private expireLeases(): void {
-    const { leases } = this.deps;
-    const limitUs = leases.longestSeconds * 1e6 + expiryDelayUs;
+    const { leases, nemesis, scheduler } = this.deps;
+    const lateUs = Math.max(0, nemesis.quietFromUs - scheduler.nowUs) + requestTimeoutMs * 1_000;
+    const limitUs = lateUs + leases.longestSeconds * 1e6 + expiryDelayUs;
     this.until("leases expire", () => leases.livingCount === 0, limitUs);
   }
 

@@ -62,8 +62,7 @@ export class LeaseChecks {
 
   /** True seconds within which every lease ends that nobody keeps alive, from when a leader counts on. */
   get longestSeconds(): number {
-    const ttls = [...this.living.values()].map(({ ttlSeconds }) => ttlSeconds);
-    return (Math.max(0, ...ttls) + this.deps.extendMs / 1_000) / this.deps.rates.slowest;
+    return (ttlSecondsMax + this.deps.extendMs / 1_000) / this.deps.rates.slowest;
   }
 
   describe(): string {
@@ -281,6 +280,8 @@ export class LeaseChecks {
   }
 }
 
+/** Clients ask for no more. */
+export const ttlSecondsMax = 5;
 /** Rounding to seconds, and two ticks. */
 const checkpointSlackMs = 1_300;
 

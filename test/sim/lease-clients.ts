@@ -18,7 +18,7 @@ import {
 import type { OpenWrite } from "./client-checks.js";
 import { type ClientDeps, withProposal } from "./clients.js";
 import { Dice } from "./dice.js";
-import type { LeaseChecks } from "./lease-checks.js";
+import { type LeaseChecks, ttlSecondsMax } from "./lease-checks.js";
 import type { MemberProcess, Running } from "./member-process.js";
 import { encodePut } from "./requests.js";
 import { StreamCall } from "./stream-call.js";
@@ -113,7 +113,7 @@ export class LeaseClient {
     const { dice, deps } = this;
     const number = BigInt(this.at + 1) * 100_000n + BigInt(++this.count);
     const id = dice.chance(0.1) ? -number : number;
-    const ttlSeconds = dice.pick([1, 2, 2, 3, 5]);
+    const ttlSeconds = dice.pick([1, 2, 2, 3, ttlSecondsMax]);
     const lease: HeldLease = { id, granted: false, renewalsLeft: dice.chance(0.3) ? 0 : 1 + dice.below(25) };
     this.lease = lease;
     const sentUs = deps.scheduler.nowUs;

@@ -87,7 +87,7 @@ export interface Running {
 const electionTicks = 10;
 const heartbeatIntervalMs = 100;
 export const electionTimeoutMs = electionTicks * heartbeatIntervalMs;
-const requestTimeoutMs = 4_000;
+export const requestTimeoutMs = 4_000;
 const learnersMax = 1;
 
 export class MemberProcess implements Owner {

@@ -28,6 +28,8 @@ const seldomReached = simulatedFailpoints.filter((name) => /Snap|compact/.test(n
 export class Nemesis {
   private readonly dice: Dice;
   private stopped = false;
+  /** After healing: when the last request reaches its member that was held up by a pause. */
+  quietFromUs = 0;
   /** Raised with each partition, so that an older one's end does not heal a newer one. */
   private partitions = 0;
 
@@ -58,7 +60,10 @@ export class Nemesis {
     for (const place of this.places()) {
       Object.assign(place.machine.disk.mood, { syncUs: 200, full: false, failSync: false });
       place.armed = undefined;
-      if (place.process !== undefined) place.process.pausedUntilUs = 0;
+      if (place.process !== undefined) {
+        this.quietFromUs = Math.max(this.quietFromUs, place.process.pausedUntilUs);
+        place.process.pausedUntilUs = 0;
+      }
       const { voters, learners, votersOutgoing } = history.configuration;
       const isMember = [...voters, ...learners, ...votersOutgoing].includes(place.machine.id);
       const leaves = !isMember && place.lives > 0;
