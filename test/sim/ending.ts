@@ -53,9 +53,8 @@ export class Ending {
 
   /** Nobody keeps a lease alive any more: each ends, in its time (from the last request that may still be on its way), whatever happened to its leaders before. */
   private expireLeases(): void {
-    const { leases, nemesis, scheduler } = this.deps;
-    const lateUs = Math.max(0, nemesis.quietFromUs - scheduler.nowUs) + requestTimeoutMs * 1_000;
-    const limitUs = lateUs + leases.longestSeconds * 1e6 + expiryDelayUs;
+    const { leases } = this.deps;
+    const limitUs = requestTimeoutMs * 1_000 + leases.longestSeconds * 1e6 + expiryDelayUs;
     this.until("leases expire", () => leases.livingCount === 0, limitUs);
   }
 

@@ -28,8 +28,6 @@ const seldomReached = simulatedFailpoints.filter((name) => /Snap|compact/.test(n
 export class Nemesis {
   private readonly dice: Dice;
   private stopped = false;
-  /** After healing: when the last request reaches its member that was held up by a pause. */
-  quietFromUs = 0;
   /** Raised with each partition, so that an older one's end does not heal a newer one. */
   private partitions = 0;
 
@@ -60,15 +58,20 @@ export class Nemesis {
     for (const place of this.places()) {
       Object.assign(place.machine.disk.mood, { syncUs: 200, full: false, failSync: false });
       place.armed = undefined;
-      if (place.process !== undefined) {
-        this.quietFromUs = Math.max(this.quietFromUs, place.process.pausedUntilUs);
-        place.process.pausedUntilUs = 0;
-      }
+      this.wake(place);
       const { voters, learners, votersOutgoing } = history.configuration;
       const isMember = [...voters, ...learners, ...votersOutgoing].includes(place.machine.id);
       const leaves = !isMember && place.lives > 0;
       if (!(leaves && machines.retire(place))) machines.start(place);
     }
+  }
+
+  /** A process wakes as a whole: its timers too, and what it was sent. */
+  private wake({ process }: Place): void {
+    const { scheduler } = this.deps;
+    if (process === undefined || process.pausedUntilUs <= scheduler.nowUs) return;
+    process.pausedUntilUs = 0;
+    scheduler.wake(process);
   }
 
   private wait(): void {
@@ -163,10 +166,12 @@ export class Nemesis {
   }
 
   pause(place: Place): void {
-    if (place.process === undefined) return;
+    const { process } = place;
+    if (process === undefined) return;
     this.deps.coverage.hit("process/paused");
     const forUs = this.dice.exponential(this.dice.pick([50_000, 800_000, 3_000_000]));
-    place.process.pausedUntilUs = this.deps.scheduler.nowUs + forUs;
+    // A pause within a longer one does not cut it short: its timers would sleep on while messages are answered.
+    process.pausedUntilUs = Math.max(process.pausedUntilUs, this.deps.scheduler.nowUs + forUs);
     this.deps.trace.say(`${place.machine.name} is paused for ${Math.round(forUs / 1_000)} ms`);
   }
 

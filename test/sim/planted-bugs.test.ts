@@ -50,7 +50,7 @@ const within: Readonly<Record<PlantedBug, { readonly seeds: number; readonly ove
   "full-time-granted-again": { seeds: 10 },
   "lease-ended-by-old-leader": { seeds: 5, overrides: manyLeases },
   "keep-alive-by-old-leader": { seeds: 20, overrides: manyLeases },
-  "keep-alive-before-checkpoint-is-back": { seeds: 15 },
+  "keep-alive-before-checkpoint-is-back": { seeds: 10, overrides: manyLeases },
   "lease-kept-by-followers": { seeds: 5 },
 };
 

@@ -18,6 +18,8 @@ interface ScheduledEvent {
   sequence: number;
   readonly owner: Owner | undefined;
   readonly action: () => void;
+  /** It is due, and waits for the end of its owner's pause. */
+  readonly isHeld: boolean;
 }
 
 /** Virtual time between the end of what arrives at once and the turn of the event loop that works it off. */
@@ -40,14 +42,24 @@ export class Scheduler {
   constructor(private readonly afterEvent: (owner: Owner | undefined) => void) {}
 
   after(delayUs: number, owner: Owner | undefined, action: () => void): void {
-    this.push({ timeUs: this.nowUs + Math.max(0, delayUs), sequence: this.sequence++, owner, action });
+    this.pushNew(this.nowUs + Math.max(0, delayUs), owner, action, false);
   }
 
   /** Goes on in the name of `owner`: at once, or when it is no longer paused; not at all when it is dead. */
   as(owner: Owner, action: () => void): void {
     if (!owner.alive) return;
-    if (owner.pausedUntilUs > this.nowUs) this.after(owner.pausedUntilUs - this.nowUs, owner, action);
+    if (owner.pausedUntilUs > this.nowUs) this.pushNew(owner.pausedUntilUs, owner, action, true);
     else this.runAs(owner, action);
+  }
+
+  /** The pause of `owner` ended early: all that waited for its end comes now, in the order in which it was due. */
+  wake(owner: Owner): void {
+    const isHeld = (event: ScheduledEvent): boolean => event.isHeld && event.owner === owner;
+    const held = this.heap.filter(isHeld).sort((a, b) => (isBefore(a, b) ? -1 : 1));
+    const others = this.heap.filter((event) => !isHeld(event));
+    this.heap.length = 0;
+    for (const event of others) this.push(event);
+    for (const { action } of held) this.after(0, owner, action);
   }
 
   /** Resolves after a while, unless `owner` dies before: then never. */
@@ -81,7 +93,7 @@ export class Scheduler {
     if (owner !== undefined) {
       if (!owner.alive) return;
       if (owner.pausedUntilUs > event.timeUs) {
-        this.push({ ...event, timeUs: owner.pausedUntilUs, sequence: this.sequence++ });
+        this.pushNew(owner.pausedUntilUs, owner, event.action, true);
         return;
       }
     }
@@ -95,6 +107,10 @@ export class Scheduler {
     drainMicrotasks();
     this.afterEvent(owner);
     this.current = undefined;
+  }
+
+  private pushNew(timeUs: number, owner: Owner | undefined, action: () => void, isHeld: boolean): void {
+    this.push({ timeUs, sequence: this.sequence++, owner, action, isHeld });
   }
 
   private push(event: ScheduledEvent): void {
