@@ -11,7 +11,10 @@
  * So what does not make sense is accepted as torn, and cut away, only if all of this holds:
  * 1. It is in the last segment. A segment gets its name after it and all before it were synced.
  * 2. No sync marker follows. Each write of ours that found everything before it durable begins with a Crc record;
- *    one behind the bad place proves that the bad place was synced, hence maybe acknowledged.
+ *    one behind the bad place proves that the bad place was synced, hence maybe acknowledged. And no record lies
+ *    under the bad one: a length that reaches over others was never written there, it came with a sector that the
+ *    disk put in the wrong place. (A client's value that is a copy of a log looks the same, and then a start is
+ *    refused that need not be: the safe side.)
  * 3. A sector that never arrived explains it:
  *    - the length reads as zero, and so does the rest of its sector; or
  *    - the length is good, what can be read of the record agrees with it, and a whole sector under the record,
@@ -25,7 +28,14 @@
  * or whose bits flip while its data itself holds a whole aligned sector of zeros. It looks like a torn one. With
  * the next append its marker settles the matter.
  */
-import { type FrameRead, frameHeaderBytes, isZero, recordPrefixBytesMax, usedEnd } from "./record.js";
+import {
+  type FrameRead,
+  frameHeaderBytes,
+  isZero,
+  readFrame,
+  recordPrefixBytesMax,
+  usedEnd,
+} from "./record.js";
 
 /** What a disk writes whole or not at all. Larger ones are multiples of it. */
 export const sectorBytes = 512;
@@ -48,16 +58,16 @@ export function judgeTail(bytes: Uint8Array, at: number, bad: BadPlace): string 
       return markerAfter(bytes, sectorEnd);
     }
     case "short":
-      return undefined;
+      return recordInside(bytes, at, bytes.length);
     case "impossible":
       return bad.reason;
     case "garbled":
       if (!lostSector(bytes, at, Math.min(bad.end, at + frameHeaderBytes + recordPrefixBytesMax)))
         return bad.reason;
-      return markerAfter(bytes, bad.end);
+      return recordInside(bytes, at, bad.end) ?? markerAfter(bytes, bad.end);
     case "checksum":
       if (!lostSector(bytes, at, bad.end)) return "the checksum does not match";
-      return markerAfter(bytes, bad.end);
+      return recordInside(bytes, at, bad.end) ?? markerAfter(bytes, bad.end);
   }
 }
 
@@ -75,12 +85,27 @@ function lostSector(bytes: Uint8Array, at: number, end: number): boolean {
 
 /** The reason why a bad place before `start` is damage: a sync marker at or after `start`. */
 function markerAfter(bytes: Uint8Array, start: number): string | undefined {
-  const last = usedEnd(bytes, start) - frameHeaderBytes;
-  for (let at = Math.ceil(start / 8) * 8; at <= last; at += 8) {
-    if (bytes[at] !== 8 || bytes[at + 8] !== 0x08 || bytes[at + 9] !== 4 || bytes[at + 10] !== 0x10) continue;
-    if (isZero(bytes, at + 1, at + frameHeaderBytes)) {
-      return `the record is not whole, and the write at byte ${at} began after it was durable`;
-    }
+  const end = usedEnd(bytes, start);
+  for (let at = Math.ceil(start / 8) * 8; at < end; at += 8) if (isMarker(bytes, at)) return begunAfter(at);
+  return undefined;
+}
+
+/** The reason why the bad place `from` is damage: a record lies under what claims to be one up to `to`. */
+function recordInside(bytes: Uint8Array, from: number, to: number): string | undefined {
+  const end = Math.min(to, usedEnd(bytes, from));
+  for (let at = from + frameHeaderBytes; at < end; at += 8) {
+    if (readFrame(bytes, at).kind === "frame") return `a whole record lies under it, at byte ${at}`;
   }
   return undefined;
+}
+
+/** True where the bytes at `at` are those of a Crc record as we write it. */
+function isMarker(bytes: Uint8Array, at: number): boolean {
+  if (bytes[at] !== 8 || bytes[at + 8] !== 0x08 || bytes[at + 9] !== 4 || bytes[at + 10] !== 0x10)
+    return false;
+  return isZero(bytes, at + 1, at + frameHeaderBytes);
+}
+
+function begunAfter(at: number): string {
+  return `the record is not whole, and the write at byte ${at} began after it was durable`;
 }

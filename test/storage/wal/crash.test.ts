@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DamageError } from "../../../src/base/errors.js";
 import type { LogAppend } from "../../../src/ports/raft-log.js";
+import { readFrame } from "../../../src/storage/wal/record.js";
 import { contents, entry, type Image, MemoryLog, replay } from "./memory-log.js";
 
 const sector = 512;
@@ -165,6 +166,52 @@ describe("one flipped bit in a log whose every write was acknowledged", () => {
     });
     const usedBits = log.segments.reduce((sum, segment) => sum + segment.used * 8, 0);
     expect(refused).toBeGreaterThanOrEqual(usedBits);
+  });
+});
+
+describe("a sector that the disk wrote to a wrong place", () => {
+  /** Small writes, a record that is longer than all that follows it, small writes. The last may pass as torn. */
+  function logOf(before: number, after: number): { log: MemoryLog; beforeLast: number } {
+    const log = new MemoryLog(16 * 1024);
+    let beforeLast = 0;
+    [before, 3_000, after, 100, 200, 300, 400, 4].forEach((length, nth) => {
+      beforeLast = log.last.used;
+      log.append([batch(nth + 1, nth + 1, () => "v".repeat(length))], { sync: true });
+    });
+    return { log, beforeLast };
+  }
+
+  /** Where a record begins with a sector. */
+  function sectorsOfRecords({ last }: MemoryLog): number[] {
+    const places: number[] = [];
+    for (let at = 0, frame = readFrame(last.bytes, at); frame.kind === "frame"; ) {
+      if (at % sector === 0) places.push(at);
+      at = frame.end;
+      frame = readFrame(last.bytes, at);
+    }
+    return places;
+  }
+
+  it("is found, also where a long record seems to begin over short ones", () => {
+    const steps = Array.from({ length: sector / 8 }, (_, nth) => nth * 8);
+    let copies = 0;
+    for (const before of steps) {
+      for (const after of steps) {
+        const { log, beforeLast } = logOf(before, after);
+        const places = sectorsOfRecords(log);
+        for (const from of places) {
+          for (const to of places) {
+            if (from >= to || to + sector > beforeLast) continue;
+            const bytes = log.last.bytes.slice();
+            bytes.copyWithin(to, from, from + sector);
+            copies++;
+            const where = `${from} over ${to} (${before}, ${after})`;
+            expect(() => replay(withLast(log, bytes)), where).toThrow(DamageError);
+          }
+        }
+      }
+    }
+    expect(copies).toBeGreaterThan(1_000);
   });
 });
 
