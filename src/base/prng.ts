@@ -1,12 +1,17 @@
 /**
  * A seeded random source (xoshiro128**, Blackman and Vigna 2018), for whoever must be repeatable: raft's
- * election timeouts and the simulator. Not for secrets.
+ * election timeouts, what tells lives of a process apart, and the simulator. Not for secrets.
  */
 export interface Random {
   /** A uniform integer from 0 to `bound` − 1; `bound` from 1 to 2^32. */
   below(bound: number): number;
   /** A uniform number in [0, 1) with 32 random bits. */
   fraction(): number;
+}
+
+/** A uniform integer from 0 to 2^48 − 1: tells one life of a process from another, whatever its clock says. */
+export function draw48Bits(random: Random): number {
+  return random.below(2 ** 16) * 2 ** 32 + random.below(2 ** 32);
 }
 
 /** The same seed gives the same numbers on every machine. */

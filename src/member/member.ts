@@ -8,6 +8,7 @@ import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
 import type { ClusterId, LeaseId, MemberId, RequestId, Revision } from "../base/brand.js";
 import { StoreError, storeError } from "../base/errors.js";
+import type { Random } from "../base/prng.js";
 import { isTxnReadOnly } from "../mvcc/checks.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
 import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
@@ -58,6 +59,8 @@ export interface MemberDeps {
   readonly peers: LeasePeers;
   readonly watches: Watches;
   readonly clock: Clock;
+  /** Another stream at each start of the member: ids of requests come of it. */
+  readonly random: Random;
 }
 
 export class RunningMember implements Member {
@@ -78,7 +81,7 @@ export class RunningMember implements Member {
     this.clusterId = options.clusterId;
     this.memberId = options.memberId;
     this.leaseDesk = new LeaseDesk(options, { ...deps, linearize: (limit) => this.linearize(limit) });
-    this.requestIds = new RequestIds(options.memberId, deps.clock.nowMs());
+    this.requestIds = new RequestIds(options.memberId, deps.random);
   }
 
   get leader(): MemberId {

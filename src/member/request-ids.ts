@@ -1,9 +1,12 @@
 /**
- * Ids for requests, unlike any other in the cluster and in this member's past: 16 bits of the member, 40 of the
- * time of its start in ms (35 years), and a count that goes on from there. At a million requests a second the
- * count stays ahead of the next start's time only if the member was up; a restart takes a later time.
+ * Ids for requests, unlike any other in the cluster and in this member's past: 16 bits of the member, and a count
+ * of 48 bits that begins anywhere at each start. The time of the start would not do: a clock that is set back, or
+ * that shows the same at every boot, gives the ids of an earlier life again, and an entry which that life left in
+ * some log would answer a request of this one. Two lives of a million requests each have an id in common once in
+ * 10^8 pairs of them, and it does harm only where both requests are under way at once.
  */
-import type { EpochMs, MemberId, RequestId } from "../base/brand.js";
+import type { MemberId, RequestId } from "../base/brand.js";
+import { draw48Bits, type Random } from "../base/prng.js";
 
 const countsMax = 2 ** 48;
 
@@ -13,9 +16,10 @@ export class RequestIds {
   /** The id in hand: its parts are read and written as numbers, as arithmetic of bigints makes one at each step. */
   private readonly bits = new DataView(new ArrayBuffer(8));
 
-  constructor(memberId: MemberId, startedMs: EpochMs) {
+  /** `random` must be another stream at each start. */
+  constructor(memberId: MemberId, random: Random) {
     this.origin = Number(memberId & 0xffffn);
-    this.begin = Number(BigInt.asUintN(40, BigInt(startedMs)) << 8n);
+    this.begin = draw48Bits(random);
   }
 
   /** The id of the request with this number in the member's life; its inverse is `numberOf`. */

@@ -2,7 +2,7 @@
 import type { EpochMs } from "../base/brand.js";
 
 export interface Clock {
-  /** Wall clock, ms since the Unix epoch: for ids and log lines only, never for order. */
+  /** Wall clock, ms since the Unix epoch: for what people read, never for order or ids. */
   nowMs(): EpochMs;
   /** Monotonic clock in ms with a fraction: for durations. Goes on while the wall clock jumps. */
   monotonicMs(): number;

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
-import { seededRandom } from "../base/prng.js";
+import { draw48Bits, type Random, seededRandom } from "../base/prng.js";
 import { Compactor } from "../member/compactor.js";
 import { MemberCore } from "../member/core/core.js";
 import type { Effects } from "../member/core/events.js";
@@ -90,7 +90,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   const { requestBytesMax } = config.grpc;
   const member = new RunningMember(
     { ...identity, name, requestBytesMax, requestTimeoutMs, quotaBytes },
-    { core, driver, keeper, compactor, leaders, peers, watches, clock },
+    { core, driver, keeper, compactor, leaders, peers, watches, clock, random: freshRandom() },
   );
   connectPeers();
   const { electionTicks, initialElectionTickAdvance: advance } = config.raft;
@@ -116,6 +116,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
 
 function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger): MemberCore {
   const { identity, memoryLog, state, store } = opened;
+  const random = freshRandom();
   const { electionTicks, heartbeatMs, preVote, snapshotCount, snapshotCatchUpEntries } = config.raft;
   const raft = new RaftNode({
     id: identity.memberId,
@@ -135,12 +136,12 @@ function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger)
     inflightBytesMax: limits.inflightBytesMax,
     disableProposalForwarding: false,
     disableConfChangeValidation: false,
-    random: seededRandom(randomBytes(8).readBigUInt64LE()),
+    random,
     trace: (text) => logger.info("raft", text),
   });
   return new MemberCore(
     {
-      incarnation: nodeClock.nowMs(),
+      incarnation: draw48Bits(random),
       electionTimeoutMs: electionTicks * heartbeatMs,
       readRetryTicks: Math.max(2, Math.ceil(electionTicks / 2)),
       snapshotCount,
@@ -148,4 +149,9 @@ function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger)
     },
     { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0 },
   );
+}
+
+/** Unlike at any other start, which the time would not be: clocks are set back. */
+function freshRandom(): Random {
+  return seededRandom(randomBytes(8).readBigUInt64LE());
 }

@@ -1,7 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { isStoreError, storeError } from "../../src/base/errors.js";
 import { LeaderWatch } from "../../src/member/leader-watch.js";
-import { RequestIds } from "../../src/member/request-ids.js";
 import { WaitTable } from "../../src/member/waiters.js";
 import type { Clock } from "../../src/ports/clock.js";
 
@@ -62,29 +61,6 @@ describe("waiting requests", () => {
     const waiting = [table.wait(0), table.wait(0)];
     table.rejectAll(storeError("Stopped"));
     for (const one of waiting) await expect(one).rejects.toSatisfy((error) => isStoreError(error, "Stopped"));
-  });
-});
-
-describe("ids of requests", () => {
-  test("a restarted member, and another member, never take an id that is still in some log", () => {
-    const before = new RequestIds(0x1234n, 1_000_000);
-    const after = new RequestIds(0x1234n, 1_001_000);
-    const other = new RequestIds(0x1235n, 1_000_000);
-    const ids = new Set<bigint>();
-    for (let number = 1; number <= 1_000; number++)
-      for (const member of [before, after, other]) ids.add(member.of(number));
-    expect(ids.size).toBe(3_000);
-    for (const id of ids) expect(id > 0n && id < 1n << 64n).toBe(true);
-  });
-
-  test("an answer finds the request that it is for, and no request of another member or another life", () => {
-    const startedMs = 2 ** 40 - 1;
-    const ids = new RequestIds(0xfedc_ba98_7654_f234n, startedMs);
-    for (const number of [1, 255, 256, 1_000_000, 2 ** 40]) expect(ids.numberOf(ids.of(number))).toBe(number);
-    expect(ids.numberOf(new RequestIds(0x1235n, startedMs).of(7))).toBeUndefined();
-    expect(ids.numberOf(0n)).toBeUndefined();
-    const earlier = new RequestIds(0xf234n, startedMs - 60_000);
-    expect(ids.numberOf(earlier.of(7))).toBeGreaterThan(2 ** 47);
   });
 });
 

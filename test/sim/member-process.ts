@@ -8,6 +8,7 @@ import { DamageError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
 import { MetricRegistry } from "../../src/base/metrics.js";
+import { draw48Bits, type Random } from "../../src/base/prng.js";
 import { leaseMetrics } from "../../src/lease/lease-metrics.js";
 import { type Founder, foundingLog } from "../../src/member/bootstrap.js";
 import { Compactor } from "../../src/member/compactor.js";
@@ -95,6 +96,8 @@ export class MemberProcess implements Owner {
   pausedUntilUs = 0;
   running: Running | undefined;
   readonly dice: Dice;
+  /** Tells this life from others, in the ids of requests and reads. */
+  private readonly origin: Random;
   private readonly clock: LocalClock;
   private readonly watches: MemberWatches;
   private readonly hub: WatchHub;
@@ -105,6 +108,7 @@ export class MemberProcess implements Owner {
     private readonly deps: ProcessDeps,
   ) {
     this.dice = Dice.of(deps.options.seed, `process ${machine.name} ${life}`);
+    this.origin = Dice.of(deps.options.seed, `origin ${machine.name} ${life}`).random;
     this.clock = new LocalClock(deps.scheduler, this, machine.clock);
     this.hub = new WatchHub({ source: () => this.watchSource(), wake: () => this.watches.wake() });
     countWatchPlaces(this.hub, deps.coverage);
@@ -158,7 +162,7 @@ export class MemberProcess implements Owner {
     machine.book.started(raft.state.term, raft.state.vote);
     const core = new MemberCore(
       {
-        incarnation: deps.scheduler.nowUs * 16 + this.life,
+        incarnation: draw48Bits(this.origin),
         electionTimeoutMs,
         readRetryTicks: Math.ceil(electionTicks / 2),
         snapshotCount: deps.options.snapshotCount,
@@ -294,7 +298,17 @@ export class MemberProcess implements Owner {
         requestTimeoutMs,
         quotaBytes: 0,
       },
-      { core, driver, keeper, compactor, leaders, peers, watches: this.watches, clock },
+      {
+        core,
+        driver,
+        keeper,
+        compactor,
+        leaders,
+        peers,
+        watches: this.watches,
+        clock,
+        random: this.origin,
+      },
     );
     connect();
     clock.every(heartbeatIntervalMs, () => member.expireWaiters());
