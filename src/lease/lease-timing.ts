@@ -10,7 +10,7 @@
  * Checkpoints (etcd has them every 5 minutes): the log learns how much is left of a lease that nobody renews, so
  * that the next leader goes on from there. One that is kept alive, usually at every third of its time, costs
  * nothing. A keep-alive of a lease with a checkpoint is confirmed only when the log has taken it back: a leader
- * that came between would end it too early.
+ * that came between would end it too early. Its time counts from there.
  */
 import { assert } from "../base/assert.js";
 import { limits } from "../base/limits.js";
@@ -103,9 +103,7 @@ export class LeaseTiming {
       countdown.checkpointsOut = Math.max(0, countdown.checkpointsOut - 1);
       return;
     }
-    for (const ticket of countdown.clearing ?? []) this.confirm(ticket, lease);
-    countdown.clearing = undefined;
-    if (countdown.late === undefined) this.waitedFor.delete(countdown);
+    if (countdown.clearing !== undefined) this.cleared(countdown, countdown.clearing);
   }
 
   /** A keep-alive from a client, after this leader was confirmed to be one. The answer comes by `takeAnswers`. */
@@ -338,6 +336,24 @@ export class LeaseTiming {
   /** Rounded up: a successor must not end it early. */
   private leftSeconds(countdown: Countdown): number {
     return Math.ceil((countdown.deadlineMs - this.nowMs) / 1_000);
+  }
+
+  /**
+   * The log says again that the whole time is left, so the whole time is counted from now: without a quorum this may
+   * be long after the keep-alives came, and no checkpoint was made meanwhile. Where the lease ran out while they
+   * waited, they learn how it ended.
+   */
+  private cleared(countdown: Countdown, waiting: readonly RenewalTicket[]): void {
+    const { lease } = countdown;
+    countdown.clearing = undefined;
+    if (countdown.deadlineMs <= this.nowMs) {
+      countdown.late = [...(countdown.late ?? []), ...waiting];
+      return;
+    }
+    this.count(countdown, lease.ttlSeconds * 1_000);
+    for (const ticket of waiting) this.confirm(ticket, lease);
+    // Nobody is late: keep-alives are so only after the deadline.
+    this.waitedFor.delete(countdown);
   }
 
   private confirm(ticket: RenewalTicket, lease: Lease): void {

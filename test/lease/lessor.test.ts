@@ -154,6 +154,47 @@ describe("the leader's half", () => {
     expect(lessor.timing.takeAnswers()).toHaveLength(19);
   });
 
+  test("a keep-alive that waited long for the log counts from when the log took the checkpoint back", () => {
+    lessor.timing.tick(4_000);
+    expect(checkpoint()).toEqual([9]);
+    lessor.timing.renew(lease, 1);
+    const [taken] = lessor.timing.takeCheckpoints();
+    expect(taken).toEqual({ id: 7n, remainingSeconds: 0 });
+    // No quorum for long: the checkpoints that fall due meanwhile are passed over.
+    for (let nowMs = 4_100; nowMs <= 12_900; nowMs += 100) lessor.timing.tick(nowMs);
+    expect(checkpoint()).toEqual([]);
+    lessor.checkpoint(7n, 0);
+    expect(lessor.timing.takeAnswers()).toEqual([{ ticket: 1, ttlSeconds: 10 }]);
+    expect(lessor.timing.remainingMs(lease)).toBe(10_000);
+    const seen: number[] = [];
+    for (let nowMs = 13_000; nowMs <= 17_000; nowMs += 100) {
+      lessor.timing.tick(nowMs);
+      seen.push(...checkpoint());
+    }
+    expect(seen).toEqual([7]);
+    expect(lessor.timing.earliestExpired()).toBeUndefined();
+    lessor.timing.tick(23_100);
+    expect(lessor.timing.earliestExpired()).toBe(23_001);
+  });
+
+  test("a keep-alive is not confirmed when its lease ran out before the log took the checkpoint back", () => {
+    lessor.timing.tick(4_000);
+    checkpoint();
+    lessor.timing.renew(lease, 1);
+    lessor.timing.takeCheckpoints();
+    lessor.timing.tick(4_100);
+    lessor.timing.tick(14_200);
+    lessor.timing.renew(lease, 2);
+    lessor.checkpoint(7n, 0);
+    expect(lessor.timing.takeAnswers()).toEqual([]);
+    expect(lessor.timing.takeExpired(14_200, 10)).toEqual([lease]);
+    lessor.remove(lease);
+    expect(lessor.timing.takeAnswers()).toEqual([
+      { ticket: 2, ttlSeconds: 0 },
+      { ticket: 1, ttlSeconds: 0 },
+    ]);
+  });
+
   test("a refused revoke is tried again, once, after a while", () => {
     lessor.timing.tick(20_000);
     expect(lessor.timing.takeExpired(20_000, 10)).toEqual([lease]);
