@@ -4,6 +4,7 @@
  */
 
 import { RequestField } from "../../src/apply/raft-request.js";
+import type { MemberId } from "../../src/base/brand.js";
 import { bytesToLatin1 } from "../../src/base/bytes.js";
 import type { HashKvResult } from "../../src/member/contract.js";
 import type { History } from "./history.js";
@@ -41,7 +42,7 @@ export class Ending {
   run(): void {
     this.until("convergence", () => this.isSettled());
     const probes = this.probe();
-    this.until("progress", () => probes.every(({ answered }) => answered));
+    this.until("progress", () => probes.every(({ answered, id }) => answered || !this.ids().has(id)));
     this.expireLeases();
     this.until("convergence", () => this.isSettled());
     if (this.deps.isOver()) return;
@@ -77,10 +78,14 @@ export class Ending {
 
   /** The members that are up. */
   private members(): MemberProcess[] {
-    const { history, machines } = this.deps;
-    const { voters, learners, votersOutgoing } = history.configuration;
-    const ids = new Set([...voters, ...learners, ...votersOutgoing]);
-    return machines.processes().filter(({ machine }) => ids.has(machine.id));
+    const ids = this.ids();
+    return this.deps.machines.processes().filter(({ machine }) => ids.has(machine.id));
+  }
+
+  /** The members as of now: a request of before the healing may still remove one. */
+  private ids(): ReadonlySet<MemberId> {
+    const { voters, learners, votersOutgoing } = this.deps.history.configuration;
+    return new Set([...voters, ...learners, ...votersOutgoing]);
   }
 
   private isSettled(): boolean {
@@ -98,11 +103,11 @@ export class Ending {
     return members.every(({ running }) => running?.core.applied === last);
   }
 
-  /** One write and one read through each member. */
-  private probe(): { answered: boolean }[] {
+  /** One write and one read through each member; one that leaves meanwhile owes no answer. */
+  private probe(): { answered: boolean; readonly id: MemberId }[] {
     const { scheduler } = this.deps;
     return this.members().map((process) => {
-      const probe = { answered: false };
+      const probe = { answered: false, id: process.machine.id };
       const ask = ({ member }: Running): void => {
         const body = encodePut(`probe${process.name}`, new Uint8Array(3), { prevKv: false, lease: 0n });
         member
