@@ -203,9 +203,10 @@ export class Nemesis {
   damage(place: Place, kind: "flip" | "misdirected"): void {
     const { machines, history, options } = this.deps;
     const { voters } = history.configuration;
+    // A learner counts too: its promotion may be on its way through the log.
     const isBad = ({ state, machine }: Place): boolean =>
-      state === "lost" || machine.disk.damaged !== undefined;
-    const bad = this.places().filter((other) => voters.includes(other.machine.id) && isBad(other));
+      state !== "removed" && (state === "lost" || machine.disk.damaged !== undefined);
+    const bad = this.places().filter(isBad);
     // A disk that is lost while another change is under way could be one too many for one of the configurations.
     if (!machines.isSettled() || voters.length < options.members) return;
     if (bad.length >= Math.floor((voters.length - 1) / 2) || place.state !== "up") return;
