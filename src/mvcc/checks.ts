@@ -41,9 +41,13 @@ export function isTxnReadOnly(request: TxnRequest): boolean {
   return request.success.every(isRange) && request.failure.every(isRange);
 }
 
-/** True where every operation is a range that asks for local state only. */
-export function isTxnSerializable(request: TxnRequest): boolean {
-  return request.success.every(isSerializableRange) && request.failure.every(isSerializableRange);
+/**
+ * True where there are operations, and every one is a range that asks for local state only. (For etcd a transaction of
+ * comparisons alone is one too, though nobody asked for that: "am I still the owner?" may be answered from the past.)
+ */
+export function isTxnSerializable({ success, failure }: TxnRequest): boolean {
+  const operations = [...success, ...failure];
+  return operations.length > 0 && operations.every(isSerializableRange);
 }
 
 function isRange(op: RequestOp): boolean {

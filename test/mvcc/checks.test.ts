@@ -117,5 +117,6 @@ describe("a transaction", () => {
     expect(isTxnReadOnly(txn({ success: [txnOp({ success: [read] })] }))).toBe(false);
     expect(isTxnSerializable(txn({ success: [local], failure: [read] }))).toBe(false);
     expect(isTxnSerializable(txn({ success: [local], failure: [local] }))).toBe(true);
+    expect(isTxnSerializable(txn({ success: [], failure: [] }))).toBe(false);
   });
 });

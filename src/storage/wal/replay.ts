@@ -92,7 +92,9 @@ export class LogReplay {
     if (mark === undefined || mark.index !== this.base) {
       throw unusableLog(`it begins after index ${this.base}, and the store ends at ${fromMark}`);
     }
-    if (this.hardState.commit > lastIndex) {
+    // A crash may keep the commit index of a received image and lose the mark of the same write: then the store has
+    // what the log lacks, and the member begins the log anew (member/reconcile.ts).
+    if (this.hardState.commit > Math.max(lastIndex, fromMark)) {
       throw unusableLog(`entries up to ${this.hardState.commit} were committed, and it ends at ${lastIndex}`);
     }
     const hardState = settled(this.hardState, mark, this.entries.termAt(this.entries.length - 1));

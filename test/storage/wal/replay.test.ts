@@ -119,6 +119,15 @@ describe("what a log says", () => {
     log.append([{ entries: [], hardState: state(1, 4) }], { sync: true });
     expect(() => replay(log.segments)).toThrow(DamageError);
     expect(() => replay(log.segments)).toThrow(/up to 4 were committed, and it ends at 3/);
+    expect(() => replay(log.segments, 3)).toThrow(DamageError);
+  });
+
+  it("goes on where the store holds the committed entries that a crash took from it", () => {
+    const log = filled();
+    log.append([{ entries: [], hardState: state(1, 4) }], { sync: true });
+    const { recovered } = replay(log.segments, 4);
+    expect(recovered.entries.map(({ index }) => index)).toEqual([1, 2, 3]);
+    expect(recovered.hardState.commit).toBe(4);
   });
 
   it("is refused where it begins after what the store holds", () => {
