@@ -2,7 +2,7 @@
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { quorateVersion } from "../src/base/version.js";
-import { etcdBinary, ourBinary, type ServerBinary } from "../test/support/server-binary.js";
+import { etcdBinary, requireOurBinary, type ServerBinary } from "../test/support/server-binary.js";
 import { writeDocs } from "./docs.js";
 import { buildGenerator } from "./generator.js";
 import { measureGrowth } from "./growth.js";
@@ -18,8 +18,7 @@ import { measureRows } from "./suites.js";
 import { machineLine, missed, plainTable, tables } from "./table.js";
 
 function findServers(options: BenchOptions): Partial<Record<Side, ServerBinary>> {
-  const ours = ourBinary();
-  if ("missing" in ours) throw new Error(ours.missing);
+  const ours = requireOurBinary();
   const etcd = etcdBinary();
   const servers: Partial<Record<Side, ServerBinary>> = {
     ours: options.server === undefined ? ours : { ...ours, path: options.server },

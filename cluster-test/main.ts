@@ -2,7 +2,7 @@
  * `npm run cluster-test [-- <scenario> [rounds]]`: the long forms, one after the other; `all` is the default.
  * `-- list` names them.
  */
-import { ourBinary } from "../test/support/server-binary.js";
+import { requireOurBinary } from "../test/support/server-binary.js";
 import type { Scenario } from "./scenario.js";
 import { scenarios } from "./scenarios.js";
 
@@ -31,8 +31,7 @@ function chosen(name: string): readonly Scenario[] {
 
 /** The exit code. A scenario that fails does not keep the others from running. */
 async function runAll(list: readonly Scenario[]): Promise<number> {
-  const binary = ourBinary();
-  if ("missing" in binary) throw new Error(binary.missing);
+  const binary = requireOurBinary();
   let failed = 0;
   for (const { name, run } of list) {
     const startedMs = performance.now();

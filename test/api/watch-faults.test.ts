@@ -5,7 +5,7 @@ import { checkWatches, type RecordedWatch } from "../../cluster-test/watch-check
 import { limits } from "../../src/base/limits.js";
 import { type RunningCluster, type RunningMember, startCluster } from "../support/cluster.js";
 import { httpGet } from "../support/http-get.js";
-import { ourBinary } from "../support/server-binary.js";
+import { requireOurBinary } from "../support/server-binary.js";
 import { facts, RawClient, recordedAnswer, type WatchSession } from "./watch-session.js";
 
 const caseTimeoutMs = 60_000;
@@ -22,8 +22,7 @@ afterEach(async () => {
 });
 
 async function start(count: number, extraArgs: readonly string[]): Promise<readonly RunningMember[]> {
-  const binary = ourBinary();
-  if ("missing" in binary) throw new Error(binary.missing);
+  const binary = requireOurBinary();
   cluster = await startCluster(binary, count, { extraArgs, withTls: false });
   return cluster.members;
 }

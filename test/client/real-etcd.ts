@@ -4,9 +4,9 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "../support/ports.js";
 import { findProgram } from "../support/server-binary.js";
 import { goTool } from "../tools/go-tools.js";
 
@@ -49,21 +49,13 @@ export interface RealEtcd {
   stop(): Promise<void>;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const probe = createServer();
-    probe.once("error", () => resolve(freePort()));
-    probe.listen(port, "127.0.0.1", () => probe.close((error) => (error ? reject(error) : resolve(port))));
-  });
-}
-
 /** Resolves when it serves; `flags` are added to its command line. */
 export async function startEtcd(flags: readonly string[] = []): Promise<RealEtcd> {
   const directory = mkdtempSync(join(tmpdir(), "quorate-real-etcd-"));
-  const endpoint = `127.0.0.1:${await freePort()}`;
+  const [clientPort, peerPort] = await freePorts(2);
+  const endpoint = `127.0.0.1:${clientPort}`;
   const clientUrl = `http://${endpoint}`;
-  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  const peerUrl = `http://127.0.0.1:${peerPort}`;
   const child = spawn(
     etcdProgram,
     [

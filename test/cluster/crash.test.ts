@@ -1,11 +1,10 @@
 /** A short form of the crash test of cluster-test/, on each change. */
 import { expect, test } from "vitest";
 import { runCrash } from "../../cluster-test/crash.js";
-import { ourBinary } from "../support/server-binary.js";
+import { requireOurBinary } from "../support/server-binary.js";
 
 test("no acknowledged write is lost when the leader, and then every member, is killed under load", async () => {
-  const binary = ourBinary();
-  if ("missing" in binary) throw new Error(binary.missing);
+  const binary = requireOurBinary();
   const report = await runCrash(binary, {
     rounds: 2,
     writers: 4,

@@ -7,22 +7,16 @@ import { runFailpointLoop } from "../../cluster-test/failpoint-loop.js";
 import { namespacesMissing } from "../../cluster-test/namespaces.js";
 import { runPartitions } from "../../cluster-test/partition.js";
 import { runPauses } from "../../cluster-test/pause.js";
-import { ourBinary, type ServerBinary } from "../support/server-binary.js";
+import { requireOurBinary } from "../support/server-binary.js";
 
 const timeoutMs = 240_000;
 const log = (): void => {};
-
-function binary(): ServerBinary {
-  const found = ourBinary();
-  if ("missing" in found) throw new Error(found.missing);
-  return found;
-}
 
 describe("a cluster of real processes", () => {
   test(
     "a follower that dies while it takes an image of the store has it the next time",
     async () => {
-      const report = await runCatchUp(binary(), {
+      const report = await runCatchUp(requireOurBinary(), {
         fillBytes: 0,
         valueBytes: 256,
         putsMissed: 300,
@@ -40,7 +34,7 @@ describe("a cluster of real processes", () => {
     "a leader that is stopped hands over: writes go on, and it is gone in time",
     async () => {
       // Wide limits: other tests run beside this one. The long form has those that are promised.
-      const report = await runCleanStops(binary(), {
+      const report = await runCleanStops(requireOurBinary(), {
         rounds: 1,
         writesBackMsMax: 3_000,
         exitMsMax: 5_000,
@@ -54,7 +48,7 @@ describe("a cluster of real processes", () => {
   test(
     "a member whose disk is damaged refuses to start, or has lost nothing",
     async () => {
-      const report = await runDamages(binary(), { rounds: 2, log });
+      const report = await runDamages(requireOurBinary(), { rounds: 2, log });
       expect(report.refused + report.recovered).toBe(2);
     },
     timeoutMs,
@@ -64,7 +58,7 @@ describe("a cluster of real processes", () => {
     "a member that dies in the middle of a save or of a compaction has lost nothing",
     async () => {
       const names = ["walBeforeSync", "compactAfterCommitBatch"] as const;
-      const report = await runFailpointLoop(binary(), { names, log });
+      const report = await runFailpointLoop(requireOurBinary(), { names, log });
       expect(report.died).toEqual(names);
     },
     timeoutMs,
@@ -73,7 +67,12 @@ describe("a cluster of real processes", () => {
   test(
     "a leader that stands still while another is elected answers no stale read when it goes on",
     async () => {
-      const report = await runPauses(binary(), { rounds: 1, answersBetween: 100, kills: false, log });
+      const report = await runPauses(requireOurBinary(), {
+        rounds: 1,
+        answersBetween: 100,
+        kills: false,
+        log,
+      });
       expect(report.answered).toBeGreaterThan(300);
     },
     timeoutMs,
@@ -83,7 +82,7 @@ describe("a cluster of real processes", () => {
   test.skipIf(missing !== undefined)(
     `a leader that is cut off serves nothing that needs a quorum${missing === undefined ? "" : ` (skipped: ${missing})`}`,
     async () => {
-      const report = await runPartitions(binary(), { rounds: 1, answersBetween: 50, log });
+      const report = await runPartitions(requireOurBinary(), { rounds: 1, answersBetween: 50, log });
       expect(report.answered).toBeGreaterThan(150);
     },
     timeoutMs,

@@ -2,22 +2,16 @@
 import { describe, expect, test } from "vitest";
 import { runLeases } from "../../cluster-test/lease.js";
 import { runWatch } from "../../cluster-test/watch.js";
-import { ourBinary, type ServerBinary } from "../support/server-binary.js";
+import { requireOurBinary } from "../support/server-binary.js";
 
 const timeoutMs = 240_000;
 const log = (): void => {};
-
-function binary(): ServerBinary {
-  const found = ourBinary();
-  if ("missing" in found) throw new Error(found.missing);
-  return found;
-}
 
 describe("on real processes that are killed and stand still", () => {
   test.each([1, 3] as const)(
     "watches at %i member(s) are told everything, once and in order, whatever they ask for",
     async (members) => {
-      const report = await runWatch(binary(), {
+      const report = await runWatch(requireOurBinary(), {
         members,
         rounds: 1,
         streams: 6,
@@ -36,7 +30,7 @@ describe("on real processes that are killed and stand still", () => {
   test(
     "leases end neither early nor late, and their keys go with them",
     async () => {
-      const report = await runLeases(binary(), {
+      const report = await runLeases(requireOurBinary(), {
         rounds: 1,
         holders: 30,
         endsBetween: 8,

@@ -51,6 +51,13 @@ export function ourBinary(): ServerBinary | Missing {
   return version === undefined ? { missing: "bin/etcd --version failed" } : { path, version, ours: true };
 }
 
+/** The same, for tests that are about it alone. Throws where there is none. */
+export function requireOurBinary(): ServerBinary {
+  const found = ourBinary();
+  if ("missing" in found) throw new Error(found.missing);
+  return found;
+}
+
 /** The etcd that QUORATE_COMPAT_ETCD names, else the one in the search path. */
 export function etcdBinary(): ServerBinary | Missing {
   const path = process.env.QUORATE_COMPAT_ETCD ?? findProgram("etcd");
