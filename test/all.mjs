@@ -13,7 +13,7 @@ const report = join(scratch, "vitest.json");
 const tool = (name) => join(root, "node_modules/.bin", name);
 
 const steps = [
-  ["build", tool("tsc"), ["-p", "tsconfig.json"]],
+  ["build", "npm", ["run", "--silent", "build"]],
   ["types of the pure rooms", tool("tsc"), ["-p", "tsconfig.pure.json"]],
   ["types of the tests", tool("tsc"), ["-p", "tsconfig.test.json"]],
   ["format and lint", tool("biome"), ["check", "--error-on-warnings", "."]],
