@@ -6,11 +6,12 @@
 import { limits } from "../../base/limits.js";
 
 const largeBytes = 16 * 1024;
+export const smallOutputBufferBytes = 2 * 1024;
 const free: Buffer[] = [];
 let largeInUse = 0;
 
 export function takeOutputBuffer(): Buffer {
-  if (largeInUse >= limits.outputBuffersKept) return Buffer.allocUnsafe(limits.outputReferenceBytesMin);
+  if (largeInUse >= limits.outputBuffersKept) return Buffer.allocUnsafe(smallOutputBufferBytes);
   largeInUse++;
   return free.pop() ?? Buffer.allocUnsafeSlow(largeBytes);
 }

@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { limits } from "../../base/limits.js";
-import { giveBackOutputBuffer, takeOutputBuffer } from "./buffer-pool.js";
+import { giveBackOutputBuffer, smallOutputBufferBytes, takeOutputBuffer } from "./buffer-pool.js";
 import { defaultFramePayloadBytesMax, FrameType, frameHeaderBytes } from "./protocol.js";
 
 interface GrowingFrame {
@@ -113,10 +113,7 @@ export class Output {
       const buffer = this.room(length);
       for (let i = 0; i < length; i++) buffer[this.used + i] = part[i]!;
       this.used += length;
-    } else {
-      this.room(length).set(part, this.used);
-      this.used += length;
-    }
+    } else this.copy(part);
     this.bytes += length;
   }
 
@@ -148,6 +145,18 @@ export class Output {
     this.giveBack(true);
   }
 
+  /** Fills buffers to their end, so that how much they hold does not depend on the sizes of parts. */
+  private copy(part: Uint8Array): void {
+    let from = 0;
+    while (from < part.length) {
+      const buffer = this.room(1);
+      const taken = Math.min(part.length - from, buffer.length - this.used);
+      buffer.set(taken === part.length ? part : part.subarray(from, from + taken), this.used);
+      this.used += taken;
+      from += taken;
+    }
+  }
+
   private giveBack(reusable: boolean): void {
     for (const buffer of this.full) giveBackOutputBuffer(buffer, reusable);
     if (this.buffer !== undefined) giveBackOutputBuffer(this.buffer, reusable);
@@ -162,7 +171,7 @@ export class Output {
       this.full.push(this.buffer);
     }
     // After the end, what is still written goes nowhere.
-    this.buffer = this.discarded ? Buffer.allocUnsafe(limits.outputReferenceBytesMin) : takeOutputBuffer();
+    this.buffer = this.discarded ? Buffer.allocUnsafe(smallOutputBufferBytes) : takeOutputBuffer();
     this.used = 0;
     this.pieceStart = 0;
     return this.buffer;
