@@ -163,8 +163,8 @@ export const limits = {
   streamSendBytesMax: 256 * kib,
   /** Bytes given to a socket in one write: enough for the kernel, small enough to stay responsive. */
   outputFlushBytes: 256 * kib,
-  /** Pieces at least this large are given to the socket by reference; smaller ones are cheaper to copy. */
-  outputReferenceBytesMin: 2 * kib,
+  /** Pieces at least this large are given to the socket by reference, at 2 µs each; smaller ones are cheaper to copy. */
+  outputReferenceBytesMin: 8 * kib,
   /** Buffers of 16 KiB for output: one for each connection that writes in the same turn, up to 4 MiB in all. */
   outputBuffersKept: 256,
   /** Control frames that wait for a peer which does not read: 10,000 of them, then the connection ends. */
