@@ -7,6 +7,7 @@ import { RequestField } from "../apply/raft-request.js";
 import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
 import { StoreError } from "../base/errors.js";
+import type { Later } from "../base/later.js";
 import type { Member } from "../member/contract.js";
 import {
   checkDeleteRange,
@@ -81,7 +82,7 @@ function rangeMethod(member: Member): UnaryMethod<Received<RangeRequest>, Encode
     handle: ({ message }, call) => {
       checkRange(message);
       if (message.serializable) return answerRange(member, message);
-      return member.linearize(call).then(() => answerRange(member, message));
+      return member.linearize(call).map(() => answerRange(member, message));
     },
   };
 }
@@ -96,6 +97,10 @@ function answerRange(member: Member, request: RangeRequest): Encoded | Promise<E
 }
 
 function putMethod(member: Member): UnaryMethod<Received<PutRequest>, Encoded> {
+  const encode = (result: ApplyResult): Encoded => {
+    assert(result.kind === "put", "a put is answered by a put");
+    return encodePutResponse(member.header(result.put.revision), result.put);
+  };
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/Put",
@@ -105,15 +110,16 @@ function putMethod(member: Member): UnaryMethod<Received<PutRequest>, Encoded> {
     encode: passThrough,
     handle: ({ message, bytes }, call) => {
       checkPut(message);
-      return member.propose(RequestField.Put, bytes, call).then((result) => {
-        assert(result.kind === "put", "a put is answered by a put");
-        return encodePutResponse(member.header(result.put.revision), result.put);
-      });
+      return member.propose(RequestField.Put, bytes, call).map(encode);
     },
   };
 }
 
 function deleteRangeMethod(member: Member): UnaryMethod<Received<DeleteRangeRequest>, Encoded> {
+  const encode = (result: ApplyResult): Encoded => {
+    assert(result.kind === "deleteRange", "a delete is answered by a delete");
+    return encodeDeleteRangeResponse(member.header(result.deleteRange.revision), result.deleteRange);
+  };
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/DeleteRange",
@@ -123,10 +129,7 @@ function deleteRangeMethod(member: Member): UnaryMethod<Received<DeleteRangeRequ
     encode: passThrough,
     handle: ({ message, bytes }, call) => {
       checkDeleteRange(message);
-      return member.propose(RequestField.DeleteRange, bytes, call).then((result) => {
-        assert(result.kind === "deleteRange", "a delete is answered by a delete");
-        return encodeDeleteRangeResponse(member.header(result.deleteRange.revision), result.deleteRange);
-      });
+      return member.propose(RequestField.DeleteRange, bytes, call).map(encode);
     },
   };
 }
@@ -145,6 +148,7 @@ function txnMethod(
   member: Member,
   options: KvOptions,
 ): UnaryMethod<Received<TxnRequest | StoreError>, Encoded> {
+  const encode = (result: ApplyResult): Encoded => encodeTxn(member, result);
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/Txn",
@@ -156,7 +160,7 @@ function txnMethod(
       if (message instanceof StoreError) throw message;
       checkTxn(message, options.txnOpsMax);
       if (isTxnReadOnly(message)) return readOnlyTxn(member, message, call);
-      return member.propose(RequestField.Txn, bytes, call).then((result) => encodeTxn(member, result));
+      return member.propose(RequestField.Txn, bytes, call).map(encode);
     },
   };
 }
@@ -166,9 +170,9 @@ function encodeTxn(member: Member, result: ApplyResult): Encoded {
   return encodeTxnResponse(member.header(result.txn.revision), result.txn);
 }
 
-function readOnlyTxn(member: Member, request: TxnRequest, call: CallContext): Encoded | Promise<Encoded> {
+function readOnlyTxn(member: Member, request: TxnRequest, call: CallContext): Encoded | Later<Encoded> {
   const answer = (): Encoded => encodeTxn(member, { kind: "txn", txn: member.readTxn(request) });
-  return isTxnSerializable(request) ? answer() : member.linearize(call).then(answer);
+  return isTxnSerializable(request) ? answer() : member.linearize(call).map(answer);
 }
 
 function compactMethod(member: Member): UnaryMethod<Received<CompactionRequest>, Encoded> {

@@ -95,6 +95,10 @@ export const limits = {
   imageCatchUpBytesMax: 256 * mib,
   /** One chunk of a streamed store snapshot. */
   snapshotChunkBytes: 256 * kib,
+  /** Memory in which a long range answer is encoded, piece by piece: four full frames. */
+  answerPieceBytes: 64 * kib,
+  /** Such pieces that wait for the next answer: 4 MiB, what a dozen clients have under way that read pages of 1,000 keys. */
+  answerPiecesKept: 64,
   /** A synchronous step of a sliced job (range, compaction, hash) looks at most at this many keys before it yields. */
   sliceKeysMax: 2_000,
   /** …or at most at this many bytes. */
@@ -163,6 +167,8 @@ export const limits = {
   streamSendBytesMax: 256 * kib,
   /** Bytes given to a socket in one write: enough for the kernel, small enough to stay responsive. */
   outputFlushBytes: 256 * kib,
+  /** An answer to a ping waits so long for an answer to a request that it can leave with, ms: above a turn with its fdatasync. */
+  lateFlushMs: 5,
   /** Pieces at least this large are given to the socket by reference, at 2 µs each; smaller ones are cheaper to copy. */
   outputReferenceBytesMin: 8 * kib,
   /** Buffers of 16 KiB for output: one for each connection that writes in the same turn, up to 4 MiB in all. */

@@ -225,7 +225,8 @@ export class ProtoWriter {
   /** A non-negative safe integer as a varint. */
   varint(value: number): this {
     if (value < 0) return this.varintBig(BigInt(value));
-    this.reserve(10);
+    // Memory of the exact size must not grow at its end only because a longer number might have come.
+    if (this.view + 10 > this.bytes.length) this.reserve(varintSize(value));
     const { bytes } = this;
     let at = this.view;
     let rest = value;

@@ -4,6 +4,7 @@
 
 import type { ApplyResult } from "../apply/result.js";
 import type { ClusterId, Index, LeaseId, MemberId, Revision, Term } from "../base/brand.js";
+import type { Later } from "../base/later.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
 import type { RangeRequest, TxnRequest } from "../mvcc/requests.js";
 import type { RangeResult, TxnResult } from "../mvcc/results.js";
@@ -89,14 +90,14 @@ export interface Member {
    * raised (it waits) but Timeout, TimeoutDueToLeaderFail, TimeoutDueToConnectionLost, Stopped. After a timeout
    * the request may still be applied.
    */
-  propose(field: RequestField, body: Uint8Array, options: ProposeOptions): Promise<ApplyResult>;
+  propose(field: RequestField, body: Uint8Array, options: ProposeOptions): Later<ApplyResult>;
 
   /**
    * Resolves when a read of local state is linearizable: a quorum confirmed the leader after this call began and
    * everything that was committed then is applied here (ReadIndex, Raft thesis section 6.4). Errors: Timeout,
    * LeaderChanged, Stopped.
    */
-  linearize(options: ProposeOptions): Promise<void>;
+  linearize(options: ProposeOptions): Later<void>;
 
   /** A read of local state; errors Compacted, FutureRev. For ranges of unknown size use `openRange`. */
   range(request: RangeRequest): RangeResult;
@@ -115,7 +116,7 @@ export interface Member {
    * Keeps a lease alive, whoever leads. Seconds that it lives from now; 0: there is no such lease (any more).
    * Errors: Timeout, TimeoutDueToLeaderFail, RequestTooManyRequests, Stopped.
    */
-  renewLease(lease: LeaseId, options: ProposeOptions): Promise<number>;
+  renewLease(lease: LeaseId, options: ProposeOptions): Later<number>;
   /** Undefined: there is no such lease. Errors as of `renewLease`. */
   leaseTimes(
     lease: LeaseId,

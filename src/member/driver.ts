@@ -204,7 +204,8 @@ export class Driver {
       failpoints.raftAfterWALRelease?.();
     }
     failpoints.raftBeforeAdvance?.();
-    this.schedule();
+    // At once: what this made committed is answered without another round through the event loop.
+    if (!this.stopped) this.turn();
   }
 
   /** Responses of a durable append: those to this member go back into the core, the others leave. */

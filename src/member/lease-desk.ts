@@ -6,6 +6,7 @@
 import type { LeaseId, MemberId } from "../base/brand.js";
 import { latin1ToBytes } from "../base/bytes.js";
 import { StoreError, storeError } from "../base/errors.js";
+import { Later } from "../base/later.js";
 import type { LeaseAnswer } from "../lease/lease-timing.js";
 import type { Clock } from "../ports/clock.js";
 import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../ports/lease-peers.js";
@@ -29,7 +30,7 @@ export interface LeaseDeskDeps {
   readonly peers: LeasePeers;
   readonly clock: Clock;
   /** A linearizable read at this member. */
-  readonly linearize: (options: ProposeOptions) => Promise<void>;
+  readonly linearize: (options: ProposeOptions) => PromiseLike<void>;
 }
 
 /** Pause before a leader is asked again that did not answer; etcd waits as long. */
@@ -48,17 +49,29 @@ export class LeaseDesk {
   }
 
   /** Seconds that the lease lives from now; 0: there is no such lease (any more). Errors: Timeout…, Stopped. */
-  async renew(id: LeaseId, options: ProposeOptions): Promise<number> {
+  renew(id: LeaseId, options: ProposeOptions): Later<number> {
     const startedMs = this.deps.clock.monotonicMs();
-    const { memberId } = this.options;
-    // What most ask for, without the promises that all the rest takes.
-    if (this.deps.leaders.current === memberId) {
-      const seconds = await this.attempt(() => this.renewHere(id));
-      if (seconds !== undefined) return seconds;
+    const renewed = new Later<number>();
+    const askLeader = (): void => {
+      this.renewAtLeader(id, { ...options, startedMs }).then(
+        (seconds) => renewed.resolve(seconds),
+        (error: unknown) => renewed.reject(error),
+      );
+    };
+    if (this.deps.leaders.current !== this.options.memberId) {
+      askLeader();
+      return renewed;
     }
-    const ask = (leader: MemberId): Promise<RenewedSeconds> =>
-      leader === memberId ? this.renewHere(id) : this.batches.renew(leader, id);
-    return this.askLeader({ ...options, startedMs }, ask);
+    // What most ask for, without the promises that all the rest takes.
+    try {
+      this.renewHere(id).settle({
+        resolve: (seconds) => (seconds === undefined ? askLeader() : renewed.resolve(seconds)),
+        reject: (error) => (isFinal(error) ? renewed.reject(error) : askLeader()),
+      });
+    } catch (error) {
+      renewed.reject(error);
+    }
+    return renewed;
   }
 
   /** Undefined: there is no such lease. Errors: Timeout…, Stopped. */
@@ -75,8 +88,8 @@ export class LeaseDesk {
     return times === "unknown" ? undefined : times;
   }
 
-  /** As the leader, if it is one; for other members too. */
-  renewHere(id: LeaseId): Promise<RenewedSeconds> {
+  /** As the leader, if it is one; for other members too. Errors: Stopped, TooManyRequests. */
+  renewHere(id: LeaseId): Later<RenewedSeconds> {
     if (this.stopped) throw storeError("Stopped");
     const ticket = this.renewals.nextTicket;
     const done = this.renewals.wait(this.deps.clock.monotonicMs());
@@ -128,9 +141,18 @@ export class LeaseDesk {
     this.renewals.rejectAll(storeError("Stopped"));
   }
 
+  private renewAtLeader(
+    id: LeaseId,
+    options: ProposeOptions & { readonly startedMs: number },
+  ): Promise<number> {
+    return this.askLeader(options, (leader) =>
+      leader === this.options.memberId ? this.renewHere(id) : this.batches.renew(leader, id),
+    );
+  }
+
   private async askLeader<Answer>(
     { timeoutMs, startedMs }: ProposeOptions & { readonly startedMs: number },
-    ask: (leader: MemberId, timeoutMs: number) => Promise<Answer | undefined>,
+    ask: (leader: MemberId, timeoutMs: number) => PromiseLike<Answer | undefined>,
   ): Promise<Answer> {
     const { leaders, clock } = this.deps;
     const { requestTimeoutMs } = this.options;
@@ -147,13 +169,18 @@ export class LeaseDesk {
   }
 
   /** Undefined: not answered by a leader; a full queue and the stop of this member are answers. */
-  private async attempt<Answer>(ask: () => Promise<Answer | undefined>): Promise<Answer | undefined> {
+  private async attempt<Answer>(ask: () => PromiseLike<Answer | undefined>): Promise<Answer | undefined> {
     try {
       return await ask();
     } catch (error) {
-      const { code } = error instanceof StoreError ? error.detail : { code: undefined };
-      if (code === "Stopped" || code === "RequestTooManyRequests") throw error;
+      if (isFinal(error)) throw error;
       return undefined;
     }
   }
+}
+
+/** What is an answer whoever leads. */
+function isFinal(error: unknown): boolean {
+  const { code } = error instanceof StoreError ? error.detail : { code: undefined };
+  return code === "Stopped" || code === "RequestTooManyRequests";
 }

@@ -8,6 +8,7 @@ import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
 import type { ClusterId, LeaseId, MemberId, RequestId, Revision } from "../base/brand.js";
 import { StoreError, storeError } from "../base/errors.js";
+import type { Later } from "../base/later.js";
 import type { Random } from "../base/prng.js";
 import { isTxnReadOnly } from "../mvcc/checks.js";
 import type { RangeCursor } from "../mvcc/range-cursor.js";
@@ -106,7 +107,7 @@ export class RunningMember implements Member {
     return { clusterId, memberId, revision, raftTerm: this.deps.core.raft.state.term };
   }
 
-  propose(field: RequestField, body: Uint8Array, _options: ProposeOptions): Promise<ApplyResult> {
+  propose(field: RequestField, body: Uint8Array, _options: ProposeOptions): Later<ApplyResult> {
     const id = this.requestIds.of(this.proposals.nextTicket);
     const data = encodeRaftRequest({ id, field, body });
     if (data.length > this.options.requestBytesMax) throw storeError("RequestTooLarge");
@@ -115,7 +116,7 @@ export class RunningMember implements Member {
     return done;
   }
 
-  linearize(_options: ProposeOptions): Promise<void> {
+  linearize(_options: ProposeOptions): Later<void> {
     if (this.stopping) throw storeError("Stopped");
     const ticket = this.reads.nextTicket;
     const done = this.reads.wait(this.deps.clock.monotonicMs());
@@ -145,7 +146,7 @@ export class RunningMember implements Member {
     return hashKvAt(revision, this.deps);
   }
 
-  renewLease(lease: LeaseId, options: ProposeOptions): Promise<number> {
+  renewLease(lease: LeaseId, options: ProposeOptions): Later<number> {
     return this.leaseDesk.renew(lease, options);
   }
 
@@ -258,14 +259,14 @@ export class RunningMember implements Member {
   }
 
   /** Puts a change of the configuration through the log, under the id that it is to have. */
-  changeConfiguration(change: (id: RequestId) => ConfChange): Promise<ApplyResult> {
+  changeConfiguration(change: (id: RequestId) => ConfChange): Later<ApplyResult> {
     const id = this.requestIds.of(this.proposals.nextTicket);
     const done = this.awaitProposal();
     this.deps.driver.push({ type: "proposeConfChange", id, change: change(id) });
     return done;
   }
 
-  private awaitProposal(): Promise<ApplyResult> {
+  private awaitProposal(): Later<ApplyResult> {
     if (this.stopping) throw storeError("Stopped");
     return this.proposals.wait(this.deps.clock.monotonicMs());
   }

@@ -9,16 +9,17 @@
 
 import { assert } from "../base/assert.js";
 import { storeError } from "../base/errors.js";
+import { Later } from "../base/later.js";
 import { limits } from "../base/limits.js";
 
 /** Names a waiter: the first is 1. */
 export type WaitTicket = number;
 
-interface Waiter<Value> {
-  readonly resolve: (value: Value) => void;
-  readonly reject: (error: unknown) => void;
+class Waiter<Value> extends Later<Value> {
   /** On the monotonic clock. */
-  readonly startedMs: number;
+  constructor(readonly startedMs: number) {
+    super();
+  }
 }
 
 /** It doubles as often as needed: up to the requests that come while the oldest waits, or the bound. */
@@ -41,15 +42,15 @@ export class WaitTable<Value> {
   }
 
   /** Takes the next ticket. Errors: TooManyRequests when as many wait, or came since the oldest, as memory is meant for. */
-  wait(startedMs: number): Promise<Value> {
+  wait(startedMs: number): Later<Value> {
     if (this.waiting >= limits.waitingRequestsMax || this.next - this.first >= limits.waitPlacesMax)
       throw storeError("RequestTooManyRequests");
     if (this.next - this.first === this.ring.length) this.resize(this.ring.length * 2);
     const place = this.next++ % this.ring.length;
     this.waiting++;
-    return new Promise<Value>((resolve, reject) => {
-      this.ring[place] = { resolve, reject, startedMs };
-    });
+    const waiter = new Waiter<Value>(startedMs);
+    this.ring[place] = waiter;
+    return waiter;
   }
 
   /** False where nobody waits with `ticket`. */

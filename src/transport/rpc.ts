@@ -1,9 +1,9 @@
 /**
  * The seam between services and whatever carries them: a service is a list of methods, each with its codec and
- * its handler. No gRPC library is named here or above. `transport/grpc-js-server.ts` serves them by
- * @grpc/grpc-js; a server of our own can take its place without a change in api/.
+ * its handler. No gRPC library is named here or above; `transport/http2` serves them.
  */
 import { GrpcCode } from "../base/grpc-code.js";
+import type { Later } from "../base/later.js";
 
 /** gRPC status codes (grpc/grpc doc/statuscodes.md). */
 export const StatusCode = { Ok: 0, ...GrpcCode } as const;
@@ -59,17 +59,38 @@ interface MethodBase<Request, Response> extends MethodCodec<Request, Response> {
 export interface UnaryMethod<Request, Response> extends MethodBase<Request, Response> {
   readonly kind: "unary";
   /**
-   * True where nothing of a request's bytes is used once `handle` has returned (the promise that it gives may
-   * well be open): they then need not be copied out of what the socket delivered, which they would keep alive.
+   * True where nothing of a request's bytes is used once `handle` has returned (the answer may well be still to
+   * come): they then need not be copied out of what the socket delivered, which they would keep alive.
    */
   readonly borrowsRequest?: boolean;
   /** May answer at once or later. Failures: RpcStatus, StoreError; anything else is Internal and logged. */
-  handle(request: Request, call: CallContext): Response | Promise<Response>;
+  handle(
+    request: Request,
+    call: CallContext,
+  ): Response | Promise<Response> | Later<Response | Promise<Response>>;
 }
 
 export interface ServerStreamMethod<Request, Response> extends MethodBase<Request, Response> {
   readonly kind: "serverStream";
   handle(request: Request, call: CallContext, sink: ResponseSink<Response>): Promise<void>;
+}
+
+/** What a handler makes of a request. A promise: the next one is given when it resolves. */
+export type RequestTaker<Request> = (request: Request) => Promise<void> | undefined;
+
+/** Requests of a stream that come to their handler without a promise each. */
+export interface RequestStream<Request> extends AsyncIterable<Request> {
+  /** In place of iterating. Resolves when all were taken; rejects when the call is over, or with what `take` throws. */
+  takeEach(take: RequestTaker<Request>): Promise<void>;
+}
+
+/** Gives `take` each of the requests, in the quick way where their source has it. */
+export async function takeRequests<Request>(
+  requests: AsyncIterable<Request>,
+  take: RequestTaker<Request>,
+): Promise<void> {
+  if ("takeEach" in requests) return (requests as RequestStream<Request>).takeEach(take);
+  for await (const request of requests) await take(request);
 }
 
 /** Client-streaming methods use it too: they write one response and return. */

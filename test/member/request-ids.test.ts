@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ApplyResult } from "../../src/apply/result.js";
 import type { RequestId } from "../../src/base/brand.js";
+import type { Later } from "../../src/base/later.js";
 import { type Random, seededRandom } from "../../src/base/prng.js";
 import { type CoreEvent, noEffects } from "../../src/member/core/events.js";
 import { type MemberDeps, RunningMember } from "../../src/member/member.js";
@@ -69,7 +70,7 @@ function startMember(wallMs: number, random: Random): Started {
 }
 
 /** Any request will do: it is not carried out. */
-function propose({ member, events }: Started): { id: RequestId; answer: Promise<ApplyResult> } {
+function propose({ member, events }: Started): { id: RequestId; answer: Later<ApplyResult> } {
   const answer = member.propose(4, new Uint8Array(), { timeoutMs: undefined });
   const event = events.at(-1);
   if (event?.type !== "propose") throw new Error("nothing was proposed");

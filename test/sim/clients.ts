@@ -270,9 +270,9 @@ export function withProposal<Value>(
 }
 
 /** Refusals come as exceptions or as rejections. */
-function attempt<Value>(call: () => Promise<Value>): Promise<Value> {
+function attempt<Value>(call: () => PromiseLike<Value>): Promise<Value> {
   try {
-    return call();
+    return Promise.resolve(call());
   } catch (error) {
     return Promise.reject(error);
   }

@@ -9,12 +9,14 @@ import { fairTimeout } from "./fair-timer.js";
 import { FloodGuard } from "./flood-guard.js";
 import { Inbound } from "./inbound.js";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.js";
+import { flushSoon } from "./late-flush.js";
 import { Output } from "./output.js";
 import {
   ConnectionError,
   clientPreface,
   defaultWindowBytes,
   ErrorCode,
+  Flag,
   FrameType,
   SettingId,
   streamIdMax,
@@ -57,6 +59,7 @@ export class Connection {
     this.writeWindowUpdate(streamId, increment),
   );
   private readonly resetByUs = new Set<number>();
+  private lateFlushRequested = false;
   private phase: Phase = "open";
 
   constructor(
@@ -157,11 +160,17 @@ export class Connection {
     if (this.streams.size === 0 && this.phase === "lastStreamsNamed") this.endSocket();
   }
 
-  writePing(payloadHigh: number, payloadLow: number, flags: number): void {
-    this.output.frameHeader(8, FrameType.Ping, flags, 0);
-    this.output.uint32(payloadHigh);
-    this.output.uint32(payloadLow);
-    this.requestFlush();
+  /** Section 6.7. It may leave together with the next answer: see late-flush.ts. */
+  answerPing(payloadHigh: number, payloadLow: number): void {
+    this.putPing(payloadHigh, payloadLow, Flag.Ack);
+    if (this.lateFlushRequested) return;
+    this.lateFlushRequested = true;
+    flushSoon(this);
+  }
+
+  flushLate(): void {
+    this.lateFlushRequested = false;
+    if (this.output.queuedBytes > 0) this.flush();
   }
 
   writeSettings(settings: readonly Setting[], flags: number): void {
@@ -187,7 +196,7 @@ export class Connection {
     if (this.phase !== "open") return;
     this.phase = "draining";
     this.writeGoAway(streamIdMax, ErrorCode.NoError, "");
-    this.writePing(drainPing, drainPing, 0);
+    this.writePing(drainPing, drainPing);
   }
 
   pingAnswered(payloadHigh: number): void {
@@ -217,7 +226,7 @@ export class Connection {
       return;
     }
     const action = this.keepalive.sweep(nowMs);
-    if (action === "ping") this.writePing(0, 0, 0);
+    if (action === "ping") this.writePing(0, 0);
     else if (action === "close") this.fail(new ConnectionError(ErrorCode.NoError, "keepalive ping failed"));
   }
 
@@ -300,6 +309,17 @@ export class Connection {
     }
     this.writeSettings(settings, 0);
     this.writeWindowUpdate(0, limits.connectionWindowBytes - defaultWindowBytes);
+  }
+
+  private writePing(payloadHigh: number, payloadLow: number): void {
+    this.putPing(payloadHigh, payloadLow, 0);
+    this.requestFlush();
+  }
+
+  private putPing(payloadHigh: number, payloadLow: number, flags: number): void {
+    this.output.frameHeader(8, FrameType.Ping, flags, 0);
+    this.output.uint32(payloadHigh);
+    this.output.uint32(payloadLow);
   }
 
   private writeGoAway(lastStreamId: number, code: ErrorCode, text: string): void {

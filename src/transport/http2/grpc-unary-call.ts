@@ -1,4 +1,5 @@
 /** A call with one request: unary (one response) or server streaming (many). */
+import { Later, type LaterListener } from "../../base/later.js";
 import {
   type ResponseSink,
   RpcStatus,
@@ -78,7 +79,10 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
   }
 }
 
-export class UnaryCall<Request, Response> extends SingleRequestCall<Request, Response> {
+export class UnaryCall<Request, Response>
+  extends SingleRequestCall<Request, Response>
+  implements LaterListener<Response | Promise<Response>>
+{
   constructor(
     private readonly method: UnaryMethod<Request, Response>,
     head: RequestHead,
@@ -95,23 +99,39 @@ export class UnaryCall<Request, Response> extends SingleRequestCall<Request, Res
     this.countReceived(message.length);
     try {
       const response = this.method.handle(this.decode(message, "grpc: error unmarshalling request"), this);
-      if (response instanceof Promise) this.answerLater(response);
-      else this.answer(response);
+      if (response instanceof Later) {
+        this.armDeadline();
+        response.settle(this);
+      } else if (response instanceof Promise) {
+        this.armDeadline();
+        this.await(response);
+      } else {
+        this.answer(response);
+      }
     } catch (error) {
       this.fail(error);
     }
   }
 
-  private answerLater(response: Promise<Response>): void {
-    this.armDeadline();
+  resolve(response: Response | Promise<Response>): void {
+    if (response instanceof Promise) {
+      this.await(response);
+      return;
+    }
+    try {
+      this.answer(response);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  reject(error: unknown): void {
+    this.fail(error);
+  }
+
+  private await(response: Promise<Response>): void {
     response.then(
-      (value) => {
-        try {
-          this.answer(value);
-        } catch (error) {
-          this.fail(error);
-        }
-      },
+      (value) => this.resolve(value),
       (error: unknown) => this.fail(error),
     );
   }

@@ -229,7 +229,7 @@ export class Inbound implements FrameSink {
       return;
     }
     connection.keepalive.peerPing(connection.streams.size, performance.now());
-    connection.writePing(bytes.readUInt32BE(start), bytes.readUInt32BE(start + 4), Flag.Ack);
+    connection.answerPing(bytes.readUInt32BE(start), bytes.readUInt32BE(start + 4));
   }
 
   /** Section 6.8. */

@@ -43,7 +43,7 @@ export interface MemberDirectory {
 /** What a leader answers about leases. */
 export interface LeaseAnswers {
   /** 0: there is no such lease; undefined: this member does not lead. */
-  renewHere(lease: LeaseId): Promise<RenewedSeconds>;
+  renewHere(lease: LeaseId): PromiseLike<RenewedSeconds>;
   /** Rejects where this member does not lead. */
   timesHere(lease: LeaseId, options: { readonly keys: boolean }): Promise<LeaseTimes | "unknown">;
 }

@@ -1,5 +1,6 @@
 import { AssertionError } from "../../../src/base/assert.js";
 import { type StoreError, storeError } from "../../../src/base/errors.js";
+import { Later } from "../../../src/base/later.js";
 import type { AlarmInfo, Member, MemberInfo, MemberStatus } from "../../../src/member/contract.js";
 
 /** What a probe can see of a member; tests change it between requests. */
@@ -47,8 +48,11 @@ export function fakeMember(state: MemberState): Member {
     alarms: () => state.alarms,
     status: () => state.status,
     members: () => state.members,
-    linearize: async () => {
-      if (state.linearizeFailure !== undefined) throw state.linearizeFailure;
+    linearize: () => {
+      const confirmed = new Later<void>();
+      if (state.linearizeFailure === undefined) confirmed.resolve();
+      else confirmed.reject(state.linearizeFailure);
+      return confirmed;
     },
     range: () => {
       if (state.rangeFailure !== undefined) throw state.rangeFailure;
