@@ -143,7 +143,7 @@ function memory(): Figure {
   for (let number = 0; number < 1_000_000; number++) {
     // The key must own its characters, as one that was read from the wire does.
     const key = bytesToLatin1(latin1ToBytes(keyOf(number, true)));
-    index.restore(key, { main: number + 2, sub: 0, create: number + 2, version: 1 });
+    index.restore(key, number + 2, 0, number + 2, 1);
   }
   const name = "index of 1M keys of 20 bytes, made in random order";
   return { name, value: (used() - before) / index.live, unit: "bytes a key" };

@@ -74,11 +74,14 @@ export class KeyIndex {
     return previous;
   }
 
-  /** Adds a stored revision; they come in ascending order. `version` 0 for a tombstone. */
-  restore(key: string, { main, sub, create, version }: KeyRevision): void {
+  /**
+   * Adds a stored revision; `version` 0 for a tombstone. Those of one key come in ascending order. It is quick where
+   * the key goes behind the last one, or not far from it (see restore-run.ts).
+   */
+  restore(key: string, main: Revision, sub: number, create: Revision, version: number): void {
     const { tree } = this;
     let wasLive = false;
-    if (tree.seek(key)) wasLive = this.retireNewest(main, sub).version > 0;
+    if (tree.seekNear(key)) wasLive = this.retireNewest(main, sub).version > 0;
     else tree.insert(key);
     tree.leaf.set(tree.slot, main, sub, create, version);
     if (wasLive !== version > 0) tree.changeLive(wasLive ? -1 : 1, main);

@@ -63,9 +63,11 @@ export class KeyLeaf {
   /** Makes room for `key` at `slot` (there must be some); the caller sets the cell. */
   insert(slot: number, key: string): void {
     const { keys, cells, older, size } = this;
-    for (let at = size; at > slot; at--) keys[at] = keys[at - 1]!;
+    if (slot < size) {
+      for (let at = size; at > slot; at--) keys[at] = keys[at - 1]!;
+      cells.copyWithin((slot + 1) * cellSize, slot * cellSize, size * cellSize);
+    }
     keys[slot] = key;
-    cells.copyWithin((slot + 1) * cellSize, slot * cellSize, size * cellSize);
     older?.splice(slot, 0, undefined);
     this.size = size + 1;
   }

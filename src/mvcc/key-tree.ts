@@ -76,6 +76,21 @@ export class KeyTree {
     return this.slot < leaf.size && leaf.keys[this.slot] === key;
   }
 
+  /** The same, quicker where `key` belongs into the leaf of the last `seek`. */
+  seekNear(key: string): boolean {
+    const { leaf } = this;
+    const { keys, size } = leaf;
+    if (size === 0 || key < keys[size - 1]!) {
+      if (size === 0 || key < keys[0]!) return this.seek(key);
+      this.slot = leaf.lowerBound(key);
+      return keys[this.slot] === key;
+    }
+    const isLast = key === keys[size - 1];
+    if (!isLast && leaf.next !== undefined) return this.seek(key);
+    this.slot = isLast ? size - 1 : size;
+    return isLast;
+  }
+
   /** Inserts `key` where the last `seek` for it ended without finding it; the caller sets the cell. */
   insert(key: string): void {
     if (this.leaf.size === leafKeysMax) {
@@ -88,11 +103,11 @@ export class KeyTree {
   /** Counts a key that was made (+1) or ended (−1) at `main`, on the way of the last `seek`. */
   changeLive(delta: 1 | -1, main: Revision): void {
     this.leaf.live += delta;
-    this.leaf.changedMain = main;
+    this.leaf.changedMain = Math.max(this.leaf.changedMain, main);
     for (let level = 0; level < this.height; level++) {
       const branch = this.path[level]!;
       branch.live += delta;
-      branch.changedMain = main;
+      branch.changedMain = Math.max(branch.changedMain, main);
     }
   }
 

@@ -16,11 +16,12 @@ import type { ChangeSink } from "./changes.js";
 import type { LeaseBook, RevisionLog, RevisionRecord } from "./contract.js";
 import { HashKv } from "./hash-kv.js";
 import { KeyIndex } from "./key-index.js";
-import { KeyValueHead, storedKey } from "./key-value.js";
+import { storedKey } from "./key-value.js";
 import { LeasedKeys } from "./leased-keys.js";
 import { OperationCounts } from "./operation-counts.js";
 import { RangeCursor, type RangeRevisions, readRange } from "./range-cursor.js";
 import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "./requests.js";
+import { Restore } from "./restore.js";
 import type { DeleteRangeResult, PutResult, RangeResult, TxnResult } from "./results.js";
 import { Transaction } from "./transaction.js";
 import { checkPlan, checkPutTarget, planTxn } from "./txn-plan.js";
@@ -49,14 +50,13 @@ export class MvccStore {
   readonly leased: LeasedKeys;
   readonly counts = new OperationCounts();
   private readonly changes: ChangeSink;
-  private readonly head = new KeyValueHead();
   private currentRevision: Revision = 1;
   private compacted: Revision = -1;
   /** The compaction that the index is pruned for, and where that goes on; undefined: it is done. */
   private prunedRevision: Revision = -1;
   private pruneFrom: string | undefined;
-  /** Main of the last restored record: the revision never falls below it. */
-  private restoredMain: Revision = 0;
+  /** Only while stored records are added. */
+  private restore: Restore | undefined;
 
   constructor(options: MvccStoreOptions, deps: MvccStoreDeps) {
     this.index = new KeyIndex({
@@ -171,30 +171,19 @@ export class MvccStore {
 
   /** Adds stored records to a fresh store: all there are, in ascending order, over one or many calls. */
   restoreSlice(records: readonly RevisionRecord[]): void {
-    const { head, index, leased } = this;
-    for (const { main, sub, tombstone, keyValue } of records) {
-      assert(main >= this.restoredMain, "stored revisions come in ascending order");
-      this.restoredMain = main;
-      head.read(keyValue);
-      const { key, createRevision, version } = head;
-      index.restore(key, {
-        main,
-        sub,
-        create: tombstone ? 0 : createRevision,
-        version: tombstone ? 0 : version,
-      });
-      leased.restore(key, head.lease);
-    }
+    this.restore ??= new Restore(this.index, this.leased);
+    this.restore.take(records);
   }
 
   /** Ends a restore. The leases are there already: the keys are attached to them now. */
   finishRestore({ revision, compactedRevision }: RestoredRevisions): void {
-    assert(revision >= this.restoredMain, "no stored revision is newer than the store");
+    this.restore?.finish();
+    assert(revision >= (this.restore?.newestMain ?? 0), "no stored revision is newer than the store");
     assert(revision >= compactedRevision && revision >= 1, "a store is not behind its own compaction");
+    this.restore = undefined;
     this.currentRevision = revision;
     this.compacted = compactedRevision;
     this.index.finishRestore(revision);
-    this.leased.finishRestore();
   }
 
   /**

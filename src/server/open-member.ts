@@ -50,9 +50,16 @@ export function storeDirectory(config: ServerConfig): string {
 export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Promise<OpenedMember> {
   const store = await openStore(config, deps);
   try {
-    const { recovered, log } = await openOrFoundLog(config, store, deps);
+    // Each waits for the disk now and then; the other goes on meanwhile.
+    const [opened, restored] = await Promise.allSettled([
+      openOrFoundLog(config, store, deps),
+      deps.restore(store),
+    ]);
+    if (opened.status === "rejected") throw opened.reason;
+    const { recovered, log } = opened.value;
     try {
-      const state = await deps.restore(store);
+      if (restored.status === "rejected") throw restored.reason;
+      const state = restored.value;
       const { confState } = state;
       const { memoryLog, append } = reconcile(recovered, { applied: store.durableApplied, confState });
       if (append !== undefined) await log.append([append], { mustSync: true });

@@ -2,6 +2,7 @@
 import { limits } from "../../src/base/limits.js";
 
 const small = {
+  restoreRunRevisions: 20,
   watchSliceBytes: 2_000,
   watchNearRevisions: 30,
   watchSendsPerStep: 4,
