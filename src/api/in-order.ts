@@ -1,7 +1,9 @@
 /** Works on several requests of one stream at once, and gives the answers in the order of the requests. */
+import type { Later, LaterListener } from "../base/later.js";
+import { takeRequests } from "../transport/rpc.js";
 
 export interface InOrderWork<Request, Answer> {
-  readonly work: (request: Request) => Promise<Answer>;
+  readonly work: (request: Request) => Later<Answer>;
   /** Takes an answer. A promise: the next one is given when it resolves. */
   readonly give: (answer: Answer) => Promise<void> | undefined;
 }
@@ -18,21 +20,36 @@ export function answerInOrder<Request, Answer>(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const row = new AnswerRow(give, reject);
-    const take = async (): Promise<void> => {
-      for await (const request of requests) {
-        row.add(work(request));
-        while (row.length >= options.ahead) await row.shorter();
-      }
-      while (row.length > 0) await row.shorter();
+    const take = (request: Request): Promise<void> | undefined => {
+      row.add(work(request));
+      return row.length < options.ahead ? undefined : row.shorterThan(options.ahead);
     };
-    take().then(resolve, reject);
+    takeRequests(requests, take)
+      .then(() => row.shorterThan(1))
+      .then(resolve, reject);
   });
 }
 
-interface Place<Answer> {
-  state: "open" | "answered" | "failed";
-  answer: Answer | undefined;
-  failure: unknown;
+/** A request that was taken: its answer may come before those of earlier ones. */
+class Place<Answer> implements LaterListener<Answer> {
+  state: "open" | "answered" | "failed" = "open";
+  outcome: unknown;
+
+  constructor(private readonly row: AnswerRow<Answer>) {}
+
+  resolve(answer: Answer): void {
+    this.end("answered", answer);
+  }
+
+  reject(error: unknown): void {
+    this.end("failed", error);
+  }
+
+  private end(state: "answered" | "failed", outcome: unknown): void {
+    this.state = state;
+    this.outcome = outcome;
+    this.row.advance();
+  }
 }
 
 /** Requests that were taken and whose answers were not given, oldest first. */
@@ -50,44 +67,46 @@ class AnswerRow<Answer> {
     return this.places.length;
   }
 
-  add(answer: Promise<Answer>): void {
-    const place: Place<Answer> = { state: "open", answer: undefined, failure: undefined };
+  add(answer: Later<Answer>): void {
+    const place = new Place<Answer>(this);
     this.places.push(place);
-    answer.then(
-      (value) => {
-        place.state = "answered";
-        place.answer = value;
-        this.advance();
-      },
-      (error: unknown) => {
-        place.state = "failed";
-        place.failure = error;
-        this.advance();
-      },
-    );
+    answer.settle(place);
   }
 
-  /** Resolves when an answer was given. */
-  shorter(): Promise<void> {
-    return new Promise((resolve) => {
-      this.wake = resolve;
-    });
+  /** Resolves when so few answers are left to be given. */
+  async shorterThan(length: number): Promise<void> {
+    while (this.places.length >= length) {
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+    }
   }
 
-  private advance(): void {
+  /** Gives what can be given in order. */
+  advance(): void {
     const { places } = this;
     while (!this.giving) {
       const first = places[0];
       if (first === undefined || first.state === "open") return;
       if (first.state === "failed") {
-        this.fail(first.failure);
+        this.fail(first.outcome);
         return;
       }
       places.shift();
-      const given = this.give(first.answer as Answer);
-      if (given !== undefined) this.waitUntil(given);
+      this.giveOne(first.outcome as Answer);
       this.wake?.();
       this.wake = undefined;
+    }
+  }
+
+  private giveOne(answer: Answer): void {
+    try {
+      const given = this.give(answer);
+      if (given !== undefined) this.waitUntil(given);
+    } catch (error) {
+      // Nothing may come after what is missing.
+      this.giving = true;
+      this.fail(error);
     }
   }
 

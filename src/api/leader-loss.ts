@@ -5,7 +5,7 @@
 import { type StoreError, storeError } from "../base/errors.js";
 import type { Member } from "../member/contract.js";
 import type { Clock } from "../ports/clock.js";
-import type { CallContext, ResponseSink } from "../transport/rpc.js";
+import { type CallContext, type RequestStream, type ResponseSink, takeRequests } from "../transport/rpc.js";
 
 export interface LeaderLossDeps {
   readonly member: Pick<Member, "leader">;
@@ -117,7 +117,15 @@ export class BoundStream implements CallContext, ResponseSink<unknown> {
   }
 
   /** The requests, until the end. */
-  async *requests(from: AsyncIterable<unknown>): AsyncGenerator<unknown> {
+  requests(from: AsyncIterable<unknown>): RequestStream<unknown> {
+    return {
+      [Symbol.asyncIterator]: () => this.iterate(from),
+      takeEach: (take) =>
+        this.orEnd(takeRequests(from, (request) => (this.cancelled ? undefined : take(request)))),
+    };
+  }
+
+  private async *iterate(from: AsyncIterable<unknown>): AsyncGenerator<unknown> {
     const iterator = from[Symbol.asyncIterator]();
     for (;;) {
       const next = await this.orEnd(iterator.next());

@@ -5,6 +5,7 @@ import { RequestField } from "../apply/raft-request.js";
 import { assert } from "../base/assert.js";
 import type { LeaseId } from "../base/brand.js";
 import { storeError } from "../base/errors.js";
+import type { Later } from "../base/later.js";
 import { limits } from "../base/limits.js";
 import { ProtoWriter } from "../base/protowire.js";
 import {
@@ -104,11 +105,11 @@ interface KeptAlive {
 }
 
 function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
-  const work = async (id: LeaseId): Promise<KeptAlive> => {
+  const work = (id: LeaseId): Later<KeptAlive> => {
     // Made before: its revision must not be later than the renewal, or a client could take a lease for alive that
     // was revoked at an earlier one.
     const header = member.header();
-    return { header, id, ttlSeconds: await member.renewLease(id, { timeoutMs: undefined }) };
+    return member.renewLease(id, { timeoutMs: undefined }).map((ttlSeconds) => ({ header, id, ttlSeconds }));
   };
   return {
     kind: "bidi",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { answerInOrder } from "../../src/api/in-order.js";
+import { Later } from "../../src/base/later.js";
 
 async function* numbers(count: number): AsyncIterable<number> {
   for (let at = 0; at < count; at++) yield at;
@@ -9,6 +10,18 @@ function later<Value>(value: Value, ms: number): Promise<Value> {
   return new Promise((resolve) => setTimeout(() => resolve(value), ms));
 }
 
+/** Work as the server does it, made of what is easily written. */
+function asLater(work: (request: number) => Promise<number>): (request: number) => Later<number> {
+  return (request) => {
+    const answer = new Later<number>();
+    work(request).then(
+      (value) => answer.resolve(value),
+      (error: unknown) => answer.reject(error),
+    );
+    return answer;
+  };
+}
+
 async function answers(
   requests: AsyncIterable<number>,
   ahead: number,
@@ -16,7 +29,7 @@ async function answers(
 ): Promise<number[]> {
   const given: number[] = [];
   const give = (answer: number): undefined => void given.push(answer);
-  await answerInOrder(requests, { ahead }, { work, give });
+  await answerInOrder(requests, { ahead }, { work: asLater(work), give });
   return given;
 }
 
@@ -43,7 +56,7 @@ test("an answer does not wait for the next request", async () => {
   }
   const first = new Promise<number>((give) => {
     const work = async (at: number): Promise<number> => at;
-    const options = { work, give: (answer: number): undefined => void give(answer) };
+    const options = { work: asLater(work), give: (answer: number): undefined => void give(answer) };
     void answerInOrder(oneThenSilence(), { ahead: 4 }, options);
   });
   expect(await first).toBe(1);
@@ -57,10 +70,10 @@ test("a client that is behind is given the next answer when it has room, and req
     numbers(6),
     { ahead: 2 },
     {
-      work: async (at) => {
+      work: asLater(async (at) => {
         started++;
         return at;
-      },
+      }),
       give: (at) => {
         given.push(at);
         if (at !== 1) return undefined;
@@ -79,7 +92,7 @@ test("a client that is behind is given the next answer when it has room, and req
 });
 
 test("a client that goes while it is behind ends it", async () => {
-  const gone = { work: async (at: number) => at, give: () => Promise.reject(new Error("client gone")) };
+  const gone = { work: asLater(async (at) => at), give: () => Promise.reject(new Error("client gone")) };
   await expect(answerInOrder(numbers(3), { ahead: 8 }, gone)).rejects.toThrow("client gone");
 });
 
@@ -89,16 +102,34 @@ test("a failure ends it in its turn; what came before it is answered, and nothin
     numbers(5),
     { ahead: 8 },
     {
-      work: async (at) => {
+      work: asLater(async (at) => {
         if (at === 2) throw new Error("the third");
         return later(at, 3 - at);
-      },
+      }),
       give: (at): undefined => void seen.push(at),
     },
   );
   await expect(run).rejects.toThrow("the third");
   await later(undefined, 5);
   expect(seen).toEqual([0, 1]);
+});
+
+test("an answer that can not be given ends it, and none comes after it", async () => {
+  const given: number[] = [];
+  const run = answerInOrder(
+    numbers(4),
+    { ahead: 8 },
+    {
+      work: asLater(async (at) => at),
+      give: (at): undefined => {
+        if (at === 1) throw new Error("no bytes for it");
+        given.push(at);
+      },
+    },
+  );
+  await expect(run).rejects.toThrow("no bytes for it");
+  await later(undefined, 5);
+  expect(given).toEqual([0]);
 });
 
 test("a source that breaks ends it too", async () => {

@@ -24,6 +24,67 @@ describe("requests", () => {
     expect(taken).toEqual([1, 2, 3]);
   });
 
+  describe("to a handler that takes each as it comes", () => {
+    test("in the call that brought it, after those that waited", async () => {
+      const { taken, requests } = queue();
+      const seen: string[] = [];
+      requests.push("a", 1);
+      const over = requests.takeEach((request) => void seen.push(request));
+      expect(seen).toEqual(["a"]);
+      requests.push("b", 2);
+      expect(seen).toEqual(["a", "b"]);
+      expect(taken).toEqual([1, 2]);
+      requests.end();
+      await over;
+    });
+
+    test("none while it is busy: they count as not taken; then the others, and the end after the last", async () => {
+      const { taken, requests } = queue();
+      const seen: string[] = [];
+      let done = (): void => {};
+      const over = requests.takeEach((request) => {
+        seen.push(request);
+        return new Promise((resolve) => {
+          done = resolve;
+        });
+      });
+      requests.push("a", 1);
+      requests.push("b", 2);
+      requests.end();
+      expect(taken).toEqual([1]);
+      done();
+      await expect.poll(() => seen).toEqual(["a", "b"]);
+      done();
+      await over;
+    });
+
+    test.each([
+      [
+        "throws",
+        () => {
+          throw new Error("no");
+        },
+      ],
+      ["fails later", () => Promise.reject(new Error("no"))],
+    ])("one that %s gets no more, and what comes is dropped", async (_how, take) => {
+      const { taken, requests } = queue();
+      const over = requests.takeEach(take);
+      requests.push("a", 1);
+      await expect(over).rejects.toThrow("no");
+      requests.push("b", 2);
+      expect(taken).toEqual([1, 2]);
+    });
+
+    test("it is told when the call is over, also where it is busy or begins late", async () => {
+      const { requests } = queue();
+      const over = requests.takeEach(() => new Promise(() => {}));
+      requests.push("a", 1);
+      requests.fail(new Error("gone"));
+      await expect(over).rejects.toThrow("gone");
+      await expect(requests.takeEach(() => undefined)).rejects.toThrow("gone");
+    });
+  });
+
   test("those that wait are handed out though the client has ended", async () => {
     const { requests } = queue();
     requests.push("a", 1);

@@ -3,6 +3,7 @@
  * window: what is not taken is not consumed, and the client may not send more than the window.
  */
 import { assert } from "../../base/assert.js";
+import type { RequestStream, RequestTaker } from "../rpc.js";
 
 interface Waiter<Request> {
   readonly resolve: (result: IteratorResult<Request, undefined>) => void;
@@ -14,10 +15,22 @@ interface Queued<Request> {
   readonly bytes: number;
 }
 
-export class RequestQueue<Request> implements AsyncIterableIterator<Request, undefined> {
+/** A handler that takes each request in the call that brought it. */
+interface Taking<Request> {
+  readonly take: RequestTaker<Request>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** It wants no more for a while. */
+  busy: boolean;
+}
+
+export class RequestQueue<Request>
+  implements AsyncIterableIterator<Request, undefined>, RequestStream<Request>
+{
   private queue: Queued<Request>[] = [];
   private first = 0;
   private waiter: Waiter<Request> | undefined;
+  private taking: Taking<Request> | undefined;
   private ended = false;
   private failure: Error | undefined;
 
@@ -29,7 +42,11 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
       this.taken(bytes);
       return;
     }
-    const { waiter } = this;
+    const { waiter, taking } = this;
+    if (taking !== undefined && !taking.busy) {
+      this.hand(taking, request, bytes);
+      return;
+    }
     if (waiter === undefined) {
       this.queue.push({ request, bytes });
       return;
@@ -44,6 +61,7 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
     this.ended = true;
     this.waiter?.resolve({ value: undefined, done: true });
     this.waiter = undefined;
+    this.feed();
   }
 
   /** The call is over: what waits is dropped, and the handler's iteration throws. */
@@ -54,6 +72,20 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
     this.first = 0;
     this.waiter?.reject(error);
     this.waiter = undefined;
+    this.taking?.reject(error);
+    this.taking = undefined;
+  }
+
+  takeEach(take: RequestTaker<Request>): Promise<void> {
+    assert(
+      this.waiter === undefined && this.taking === undefined,
+      "one handler takes the requests of a stream",
+    );
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => {
+      this.taking = { take, resolve, reject, busy: false };
+      this.feed();
+    });
   }
 
   [Symbol.asyncIterator](): this {
@@ -61,13 +93,8 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
   }
 
   next(): Promise<IteratorResult<Request, undefined>> {
-    const queued = this.queue[this.first];
+    const queued = this.shift();
     if (queued !== undefined) {
-      this.first++;
-      if (this.first === this.queue.length || this.first > 1024) {
-        this.queue.splice(0, this.first);
-        this.first = 0;
-      }
       this.taken(queued.bytes);
       return Promise.resolve({ value: queued.request, done: false });
     }
@@ -86,5 +113,56 @@ export class RequestQueue<Request> implements AsyncIterableIterator<Request, und
     for (const { bytes } of this.queue.splice(0).slice(this.first)) this.taken(bytes);
     this.first = 0;
     return Promise.resolve({ value: undefined, done: true });
+  }
+
+  private shift(): Queued<Request> | undefined {
+    const queued = this.queue[this.first];
+    if (queued === undefined) return undefined;
+    this.first++;
+    if (this.first === this.queue.length || this.first > 1024) {
+      this.queue.splice(0, this.first);
+      this.first = 0;
+    }
+    return queued;
+  }
+
+  /** Hands out what waits, as far as the handler takes it. */
+  private feed(): void {
+    while (this.taking !== undefined && !this.taking.busy) {
+      const queued = this.shift();
+      if (queued !== undefined) this.hand(this.taking, queued.request, queued.bytes);
+      else {
+        if (this.ended) this.taking.resolve();
+        return;
+      }
+    }
+  }
+
+  private hand(taking: Taking<Request>, request: Request, bytes: number): void {
+    this.taken(bytes);
+    try {
+      const done = taking.take(request);
+      if (done !== undefined) this.waitFor(done, taking);
+    } catch (error) {
+      this.stopTaking(taking, error);
+    }
+  }
+
+  private waitFor(done: Promise<void>, taking: Taking<Request>): void {
+    taking.busy = true;
+    done.then(
+      () => {
+        taking.busy = false;
+        this.feed();
+      },
+      (error: unknown) => this.stopTaking(taking, error),
+    );
+  }
+
+  /** The handler failed: later requests are dropped as they come. */
+  private stopTaking(taking: Taking<Request>, error: unknown): void {
+    this.taking = undefined;
+    void this.return();
+    taking.reject(error);
   }
 }
