@@ -28,10 +28,10 @@ export function replaceSection(document: string, name: string, text: string): st
 
 export function tableText(result: TableResult): string {
   const noise = result.quick ? " Short runs (`--quick`): to be read as a sketch." : "";
-  const misses = missed(result.rows).map((line) => `- ${line}`);
+  const misses = missed(result.rows, result.machine.cores).map((line) => `- ${line}`);
   return [
     `${machineLine(result)} Medians of ${result.runs} interleaved run${result.runs === 1 ? "" : "s"}.${noise}`,
-    ...tables(result.rows).map(markdownTable),
+    ...tables(result.rows, result.machine.cores).map(markdownTable),
     misses.length === 0
       ? "Every target that was measured is reached."
       : ["Missed:", "", ...misses].join("\n"),

@@ -50,6 +50,7 @@ async function runTable(bench: Bench, servers: Partial<Record<Side, ServerBinary
   );
   if (chosen.length === 0) throw new Error(`no row matches ${options.only.source}`);
   const machine = await machineFacts(options.directory);
+  const { cores } = machine;
   const result: TableResult = {
     ...{ kind: "table", startedAt: new Date().toISOString(), client: options.client, runs: options.runs },
     ...{ quick: options.quick, versions: versionsOf(servers), machine, rows: [] },
@@ -57,7 +58,7 @@ async function runTable(bench: Bench, servers: Partial<Record<Side, ServerBinary
   const path = resultPath(options, options.client === "lean" ? "table-lean" : "table");
   const finished = (row: RowResult): void => {
     result.rows.push(row);
-    say(plainTable(tables([row])[0]!.slice(1)));
+    say(plainTable(tables([row], cores)[0]!.slice(1)));
   };
   try {
     await measureRows(bench, launchesOf(servers), chosen, finished);
@@ -66,8 +67,8 @@ async function runTable(bench: Bench, servers: Partial<Record<Side, ServerBinary
     await writeResult(path, result);
   }
   console.log(`\n${machineLine(result)} Medians of ${options.runs} interleaved runs.\n`);
-  for (const cells of tables(result.rows)) console.log(`${plainTable(cells)}\n`);
-  for (const line of missed(result.rows)) console.log(`missed: ${line}`);
+  for (const cells of tables(result.rows, cores)) console.log(`${plainTable(cells)}\n`);
+  for (const line of missed(result.rows, cores)) console.log(`missed: ${line}`);
   console.log(`written to ${path}`);
 }
 

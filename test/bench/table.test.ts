@@ -3,7 +3,15 @@ import { describe, expect, test } from "vitest";
 import { replaceSection, tableText } from "../../bench/docs.js";
 import type { RowResult, TableResult } from "../../bench/results.js";
 import { rows } from "../../bench/rows.js";
-import { formatFigure, markdownTable, missed, plainTable, tables, verdict } from "../../bench/table.js";
+import {
+  ceiling,
+  formatFigure,
+  markdownTable,
+  missed,
+  plainTable,
+  tables,
+  verdict,
+} from "../../bench/table.js";
 
 const put: RowResult = {
   id: "put-1m-100c",
@@ -45,17 +53,35 @@ describe("verdicts", () => {
 
   test("without the other side there is a target and no verdict", () => {
     expect(verdict(restart, restart.targets[0]!)).toBe("time – (≤ 0.5)");
-    expect(missed([restart])).toEqual([]);
+    expect(missed([restart], 2)).toEqual([]);
   });
 
   test("what was missed is listed, and nothing else", () => {
-    expect(missed([put, restart])).toEqual(["put: server CPU 0.4 (≤ 0.2 MISSED)"]);
+    expect(missed([put, restart], 2)).toEqual(["put: server CPU 0.4 (≤ 0.2 MISSED)"]);
+  });
+});
+
+describe("the ceiling", () => {
+  const slow: RowResult = {
+    ...put,
+    targets: [{ metric: "throughput", bound: 4 }],
+    samples: { ...put.samples, ours: { ...put.samples.ours, generatorCpu: [50, 60, 40] } },
+  };
+
+  test("is what the generator could ask with all cores to itself, beside what etcd answers", () => {
+    expect(ceiling(slow, 2)).toBe(5);
+    expect(ceiling({ ...slow, targets: [] }, 2)).toBeUndefined();
+    expect(ceiling(put, 2)).toBeUndefined();
+  });
+
+  test("stands beside a throughput that was missed", () => {
+    expect(missed([slow], 2)).toEqual(["put: throughput 2.5 (≥ 4 MISSED), ceiling 5"]);
   });
 });
 
 describe("tables", () => {
   test("requests under load and single figures are tables of their own", () => {
-    const [loads, singles] = tables([restart, put]);
+    const [loads, singles] = tables([restart, put], 2);
     expect(loads!.map((line) => line[0])).toEqual(["row", "put"]);
     expect(loads![1]!.slice(1, 4)).toEqual(["20,000", "8,000", "2.5"]);
     expect(singles![1]).toEqual(["restart", "500 ms", "– ms", "–", "time – (≤ 0.5)"]);
@@ -68,11 +94,11 @@ describe("tables", () => {
       samples: { ours: { perItem: [500] }, etcd: { perItem: [1_000] } },
     };
     const cells = ["memory of a watch", "500 B", "1,000 B", "0.5", "memory of one 0.5 (≤ 1 ok)"];
-    expect(tables([held])[0]![1]).toEqual(cells);
+    expect(tables([held], 2)[0]![1]).toEqual(cells);
   });
 
   test("every line has as many cells as its header", () => {
-    for (const cells of tables([restart, put]))
+    for (const cells of tables([restart, put], 2))
       for (const line of cells) expect(line).toHaveLength(cells[0]!.length);
   });
 
