@@ -4,6 +4,7 @@ import { bytesToLatin1, emptyBytes, latin1ToBytes } from "../../src/base/bytes.j
 import { encodeKeyValue, encodeRangeResponse } from "../../src/mvcc/codec.js";
 import type { RevisionLog, RevisionRecord } from "../../src/mvcc/contract.js";
 import { KeyIndex } from "../../src/mvcc/key-index.js";
+import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
 import type { PutRequest, RangeRequest } from "../../src/mvcc/requests.js";
 import { MvccStore } from "../../src/mvcc/store.js";
 
@@ -20,6 +21,10 @@ class BenchLog implements RevisionLog {
 
   read(main: Revision): Uint8Array {
     return this.pairs[main]!;
+  }
+
+  locate(batch: ReadBatch, budget: ReadBudget): void {
+    locateEach(batch, budget, { log: this, bytesOf: (at) => this.read(batch.mains[at]!) });
   }
 
   append(main: Revision, _sub: number, _tombstone: boolean, keyValue: Uint8Array): void {

@@ -4,6 +4,7 @@
  */
 import { latin1ToBytes } from "../../src/base/bytes.js";
 import type { RevisionHistory, RevisionLog, RevisionRecord } from "../../src/mvcc/contract.js";
+import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
 import { MvccStore } from "../../src/mvcc/store.js";
 import { encodeWatchEvents } from "../../src/mvcc/watch/codec.js";
 import type { EncodedEvents } from "../../src/mvcc/watch/event-batch.js";
@@ -18,6 +19,10 @@ class BenchLog implements RevisionLog, RevisionHistory {
 
   read(main: number): Uint8Array {
     return this.records[main - 2]!.keyValue;
+  }
+
+  locate(batch: ReadBatch, budget: ReadBudget): void {
+    locateEach(batch, budget, { log: this, bytesOf: (at) => this.read(batch.mains[at]!) });
   }
 
   append(main: number, sub: number, tombstone: boolean, keyValue: Uint8Array): void {

@@ -2,15 +2,8 @@
 import { ProtoWriter, wireBytes } from "../base/protowire.js";
 import type { Member } from "../member/contract.js";
 import { checkRange, hasRevisionFilters, isDefaultOrdering } from "../mvcc/checks.js";
-import {
-  decodeRangeRequest,
-  encodePairs,
-  encodeRangeBegin,
-  encodeRangeEnd,
-  encodeRangeResponse,
-} from "../mvcc/codec.js";
+import { decodeRangeRequest, encodeRangeBegin, RangeEncoder } from "../mvcc/codec.js";
 import type { RangeRequest } from "../mvcc/requests.js";
-import type { RangeResult } from "../mvcc/results.js";
 import { type ResponseSink, RpcStatus, type ServerStreamMethod, StatusCode } from "../transport/rpc.js";
 import { keepBytes, type Received } from "./kv.js";
 
@@ -22,20 +15,12 @@ type Encoded = readonly Uint8Array[];
  */
 export function rangeInSlices(member: Member, request: RangeRequest): Encoded | Promise<Encoded> {
   const cursor = member.openRange(request);
-  const { more, count, revision } = cursor;
-  const header = member.header(revision);
-  const first = cursor.next();
-  if (first.done) return encodeRangeResponse(header, { kvs: first.kvs, more, count, revision });
-  const parts = [...encodeRangeBegin(header), ...encodePairs(first.kvs)];
+  const encoder = new RangeEncoder(member.header(cursor.revision));
+  if (cursor.nextInto(encoder)) return encoder.finish(cursor);
   return (async () => {
-    for (let done = false; !done; ) {
-      await nextTurn();
-      const slice = cursor.next();
-      parts.push(...encodePairs(slice.kvs));
-      done = slice.done;
-    }
-    parts.push(encodeRangeEnd({ more, count }));
-    return parts;
+    do await nextTurn();
+    while (!cursor.nextInto(encoder));
+    return encoder.finish(cursor);
   })();
 }
 
@@ -65,35 +50,17 @@ async function streamRange(
   request: RangeRequest,
   sink: ResponseSink<Encoded>,
 ): Promise<void> {
-  if (request.countOnly) {
-    const result = member.range(request);
-    sink.write(lastChunk(member, { ...result, kvs: [], more: false }));
-    return;
-  }
   const cursor = member.openRange(request);
-  while (true) {
-    const { kvs, done } = cursor.next();
-    if (done) {
-      sink.write(
-        lastChunk(member, { kvs, more: cursor.more, count: cursor.count, revision: cursor.revision }),
-      );
-      return;
-    }
-    if (!sink.write(chunk(kvs))) await sink.drained();
+  const encoder = new RangeEncoder(undefined);
+  while (!cursor.nextInto(encoder)) {
+    if (!sink.write(wrap(encoder.takeParts()))) await sink.drained();
     await nextTurn();
   }
+  const header = { ...member.header(), revision: cursor.revision };
+  sink.write(wrap([...encodeRangeBegin(header), ...encoder.finish(cursor)]));
 }
 
 const rangeResponseField = 1;
-
-/** A RangeStreamResponse with key-value pairs alone. */
-function chunk(kvs: readonly Uint8Array[]): Encoded {
-  return wrap(encodePairs(kvs));
-}
-
-function lastChunk(member: Member, result: RangeResult): Encoded {
-  return wrap(encodeRangeResponse({ ...member.header(), revision: result.revision }, result));
-}
 
 /** Puts the tag and the length of the inner message before it; nothing of it is copied again. */
 function wrap(response: Encoded): Encoded {

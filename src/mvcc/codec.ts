@@ -9,7 +9,6 @@ export {
 export {
   encodeCompactionResponse,
   encodeDeleteRangeResponse,
-  encodePairs,
   encodePutResponse,
   encodeRangeBegin,
   encodeRangeEnd,
@@ -26,3 +25,4 @@ export {
   storedLease,
   storedValue,
 } from "./key-value.js";
+export { RangeEncoder } from "./range-encoder.js";

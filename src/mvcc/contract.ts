@@ -2,6 +2,7 @@
  * What the multi-version store needs from outside, as interfaces that storage implements and tests replace.
  */
 import type { LeaseId, Revision } from "../base/brand.js";
+import type { ReadBatch, ReadBudget } from "./read-batch.js";
 
 /**
  * A revision: `main` counts transactions, `sub` the writes inside one, from 0.
@@ -23,6 +24,8 @@ export interface RevisionLog {
    * checksum is a DamageError.
    */
   read(main: Revision, sub: number): Uint8Array;
+  /** The same for many: says where the revisions of `batch` lie, in order, until the budget is used up. */
+  locate(batch: ReadBatch, budget: ReadBudget): void;
   /** Bytes that reads have taken from disk up to now: work in slices counts them, as they cost time too. */
   readonly loadedBytes: number;
   /**

@@ -17,7 +17,7 @@ export interface ResponseHeader {
 }
 
 /** A stored pair of this many bytes or more is a part of its own: below, copying is cheaper than one more part. */
-const carriedBytesMin = 4096;
+export const carriedBytesMin = 4096;
 
 /** Members of etcdserverpb.ResponseOp, by kind. */
 const responseField = { range: 1, put: 2, deleteRange: 3, txn: 4 } as const;
@@ -31,17 +31,12 @@ export function encodeRangeResponse(header: ResponseHeader, result: RangeResult)
   return parts.finish();
 }
 
-/** A range answer in pieces, for one that is long: this first, then `encodePairs` of each slice, then the end. */
+/** What stands before the pairs of a range answer. */
 export function encodeRangeBegin(header: ResponseHeader): readonly Uint8Array[] {
   return headerAlone(header);
 }
 
-export function encodePairs(kvs: readonly Uint8Array[]): readonly Uint8Array[] {
-  const parts = new PartWriter(copiedSize(kvs));
-  for (const pair of kvs) parts.pair(2, pair);
-  return parts.finish();
-}
-
+/** What comes behind them. */
 export function encodeRangeEnd({ more, count }: Pick<RangeResult, "more" | "count">): Uint8Array {
   return new ProtoWriter(16).boolField(3, more).int64Field(4, count).finish();
 }
@@ -85,7 +80,7 @@ function headerAlone(header: ResponseHeader): readonly Uint8Array[] {
 }
 
 /** Tag and length of the header, two ids of up to 11 bytes, revision and term of up to 11. */
-const headerBytesMax = 46;
+export const headerBytesMax = 46;
 
 /** The ids of a process never change, so their bytes are made once. */
 const idMemo = { clusterId: 0n, memberId: 0n, bytes: new Uint8Array(0) };

@@ -115,20 +115,24 @@ export class KeyIndex {
     visitor: KeyVisitor,
   ): string | undefined {
     this.tree.seek(start);
-    let leaf = this.tree.leaf;
-    let slot = this.tree.slot;
-    for (let examined = 0; ; examined++, slot++) {
-      if (slot >= leaf.size) {
-        if (leaf.next === undefined) return undefined;
-        leaf = leaf.next;
-        slot = 0;
+    let { leaf, slot } = this.tree;
+    let left = examinedMax;
+    for (;;) {
+      // One look at the leaf's last key saves one at each: their strings lie all over the heap.
+      const isWhole = end === undefined || leaf.size === 0 || leaf.keys[leaf.size - 1]! < end;
+      const inRange = isWhole ? leaf.size : leaf.lowerBound(end);
+      const stop = Math.min(inRange, slot + left);
+      left -= Math.max(stop - slot, 0);
+      for (; slot < stop; slot++) {
+        const revision = leaf.revisionAt(slot, atMain);
+        if (revision === undefined || revision.version === 0) continue;
+        const key = leaf.keys[slot]!;
+        if (!visitor(key, revision)) return `${key}\0`;
       }
-      const key = leaf.keys[slot]!;
-      if (end !== undefined && key >= end) return undefined;
-      if (examined >= examinedMax) return key;
-      const revision = leaf.revisionAt(slot, atMain);
-      if (revision === undefined || revision.version === 0) continue;
-      if (!visitor(key, revision)) return `${key}\0`;
+      if (slot < inRange) return leaf.keys[slot]!;
+      if (!isWhole || leaf.next === undefined) return undefined;
+      leaf = leaf.next;
+      slot = 0;
     }
   }
 

@@ -15,6 +15,7 @@ import type { KeyIndex } from "./key-index.js";
 import { intervalOf, isSingleKey, type KeyInterval } from "./key-interval.js";
 import type { KeyRevision } from "./key-leaf.js";
 import { decodeKeyValue, encodeKeyValue, storedValue } from "./key-value.js";
+import { locateEach, ReadBatch, type ReadBudget, readBatchMax } from "./read-batch.js";
 import { type RangeRequest, SortOrder, SortTarget } from "./requests.js";
 import type { RangeResult } from "./results.js";
 
@@ -37,6 +38,14 @@ export interface RangeSlice {
   /** True for the last slice. */
   readonly done: boolean;
 }
+
+/** Takes the located pairs of a batch. They are used again: what it keeps of the batch it copies. */
+export interface PairSink {
+  take(batch: ReadBatch): void;
+}
+
+/** One for all, as a slice is read in one go: its memory is made once, and is warm. */
+const batch = new ReadBatch();
 
 /** A key and the revision of it that is answered. */
 interface Item {
@@ -82,40 +91,61 @@ export class RangeCursor {
     }
   }
 
-  /**
-   * The next pairs: at most limits.sliceKeysMax, and about limits.sliceBytesMax. A slice may be empty before
-   * the last one. Errors: Compacted, when a compaction passed the revision since the cursor was opened.
-   */
+  /** The next pairs as `nextInto`, each as bytes that share memory with the store: never written to. */
   next(): RangeSlice {
+    const kvs: Uint8Array[] = [];
+    const done = this.nextInto({
+      take: (located) => {
+        for (let at = 0; at < located.located; at++) kvs.push(located.bytesAt(at));
+      },
+    });
+    return { kvs, done };
+  }
+
+  /**
+   * Gives the next pairs to `sink`: at most limits.sliceKeysMax, and about limits.sliceBytesMax. True after the last. A
+   * slice may be empty before that. Errors: Compacted, when a compaction passed the revision since the cursor was opened.
+   */
+  nextInto(sink: PairSink): boolean {
     if (this.source.compactedRevision > this.revisions.atMain) throw storeError("Compacted");
     const { log } = this.source;
     const loadedBytesMax = log.loadedBytes + limits.sliceLoadedBytesMax;
-    const kvs: Uint8Array[] = [];
-    let bytes = 0;
-    const take = (key: string, revision: KeyRevision): boolean => {
-      const pair = readPair(log, this.request, key, revision);
-      kvs.push(pair);
-      bytes += pair.length;
-      this.left--;
-      return this.left > 0 && bytes < limits.sliceBytesMax && log.loadedBytes < loadedBytesMax;
-    };
-    if (this.listed === undefined) this.walk(take);
-    else this.passListed(this.listed, take);
-    return { kvs, done: this.left === 0 };
-  }
-
-  private walk(take: (key: string, revision: KeyRevision) => boolean): void {
-    if (this.left === 0) return;
-    const next = this.source.index.visit(this.rest, this.revisions.atMain, limits.sliceKeysMax, take);
-    if (next !== undefined) this.rest = { start: next, end: this.rest.end };
-  }
-
-  private passListed(listed: readonly Item[], take: (key: string, revision: KeyRevision) => boolean): void {
-    const end = Math.min(this.position + limits.sliceKeysMax, listed.length);
-    while (this.position < end) {
-      const { key, revision } = listed[this.position++]!;
-      if (!take(key, revision)) return;
+    let bytesMax = limits.sliceBytesMax;
+    for (let examined = 0; examined < limits.sliceKeysMax; examined += readBatchMax) {
+      if (this.left === 0 || bytesMax <= 0 || log.loadedBytes >= loadedBytesMax) break;
+      try {
+        this.passBatch(sink, { bytesMax, loadedBytesMax });
+        bytesMax -= batch.locatedBytes;
+      } finally {
+        batch.clear();
+      }
     }
+    return this.left === 0;
+  }
+
+  /** Fills the batch, has it located, and goes on behind what was located. */
+  private passBatch(sink: PairSink, budget: ReadBudget): void {
+    const next = this.listed === undefined ? this.walk() : this.passListed(this.listed);
+    locatePairs(this.source.log, this.request, budget);
+    sink.take(batch);
+    this.left -= batch.located;
+    if (this.listed !== undefined) this.position += batch.located;
+    else if (batch.located < batch.size)
+      this.rest = { start: batch.keys[batch.located]!, end: this.rest.end };
+    else if (next !== undefined) this.rest = { start: next, end: this.rest.end };
+  }
+
+  private walk(): string | undefined {
+    const { left } = this;
+    return this.source.index.visit(this.rest, this.revisions.atMain, readBatchMax, (key, revision) => {
+      batch.add(key, revision);
+      return batch.size < left;
+    });
+  }
+
+  private passListed(listed: readonly Item[]): undefined {
+    const end = Math.min(this.position + readBatchMax, listed.length);
+    for (let at = this.position; at < end; at++) batch.add(listed[at]!.key, listed[at]!.revision);
   }
 }
 
@@ -144,7 +174,9 @@ function readOne(source: RangeSource, request: RangeRequest, revisions: RangeRev
   const found = source.index.get(key, revisions.atMain);
   const revision = revisions.current;
   if (found === undefined) return { kvs: [], more: false, count: 0, revision };
-  const kvs = request.countOnly ? [] : [readPair(source.log, request, key, found)];
+  if (request.countOnly) return { kvs: [], more: false, count: 1, revision };
+  const { log } = source;
+  const kvs = [request.keysOnly ? keyOnly(log, request, key, found) : log.read(found.main, found.sub)];
   return { kvs, more: false, count: 1, revision };
 }
 
@@ -155,14 +187,29 @@ function isWalk(request: RangeRequest): boolean {
   return sortTarget === SortTarget.Key && sortOrder !== SortOrder.Descend;
 }
 
-/** The stored bytes; with keys_only without value, and (made from the index alone) without lease, as etcd 3.7. */
-function readPair(
+/** Says where the bytes lie that are answered for the revisions of the batch. */
+function locatePairs(log: RevisionLog, request: RangeRequest, budget: ReadBudget): void {
+  if (!request.keysOnly) {
+    log.locate(batch, budget);
+    return;
+  }
+  const bytesOf = (at: number): Uint8Array =>
+    keyOnly(log, request, batch.keys[at]!, {
+      main: batch.mains[at]!,
+      sub: batch.subs[at]!,
+      create: batch.creates[at]!,
+      version: batch.versions[at]!,
+    });
+  locateEach(batch, budget, { log, bytesOf });
+}
+
+/** A pair for keys_only: without value, and (made from the index alone) without lease, as in etcd 3.7. */
+function keyOnly(
   log: RevisionLog,
   request: RangeRequest,
   key: string,
   { main, sub, create, version }: KeyRevision,
 ): Uint8Array {
-  if (!request.keysOnly) return log.read(main, sub);
   if (request.sortTarget === SortTarget.Value) {
     return encodeKeyValue({ ...decodeKeyValue(log.read(main, sub)), value: emptyBytes });
   }

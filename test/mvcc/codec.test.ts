@@ -11,6 +11,7 @@ import * as gen from "../../src/gen/etcdserver.js";
 import { KeyValue as GenKeyValue } from "../../src/gen/kv.js";
 import * as codec from "../../src/mvcc/codec.js";
 import { encodeTombstone, KeyValueHead } from "../../src/mvcc/key-value.js";
+import { locateEach, ReadBatch } from "../../src/mvcc/read-batch.js";
 import type { ResponseOp, TxnResult } from "../../src/mvcc/results.js";
 
 const bytes = fc.uint8Array({ maxLength: 12 });
@@ -288,6 +289,14 @@ describe("answers are written as the generated codec writes them", () => {
   const pairs = fc.array(pairFields, { maxLength: 4 }).map((list) => list.map(codec.encodeKeyValue));
   const decodedPairs = (list: readonly Uint8Array[]): GenKeyValue[] =>
     list.map((pair) => GenKeyValue.decode(pair));
+  /** The pairs as a cursor gives them to the encoder. */
+  const located = (list: readonly Uint8Array[]): ReadBatch => {
+    const batch = new ReadBatch();
+    for (const _ of list) batch.add("k", { main: 2, sub: 0, create: 2, version: 1 });
+    const budget = { bytesMax: Number.POSITIVE_INFINITY, loadedBytesMax: 1 };
+    locateEach(batch, budget, { log: { loadedBytes: 0 }, bytesOf: (at) => list[at]! });
+    return batch;
+  };
   const same = (parts: readonly Uint8Array[], expected: Uint8Array): void => {
     expect(Buffer.concat(parts).toString("hex")).toBe(Buffer.from(expected).toString("hex"));
   };
@@ -367,15 +376,10 @@ describe("answers are written as the generated codec writes them", () => {
           gen.RangeResponse.encode(genRangeResponse(full, ranged)).finish(),
         );
         const half = ranged.kvs.length >>> 1;
-        same(
-          [
-            ...codec.encodeRangeBegin(header),
-            ...codec.encodePairs(ranged.kvs.slice(0, half)),
-            ...codec.encodePairs(ranged.kvs.slice(half)),
-            codec.encodeRangeEnd(ranged),
-          ],
-          gen.RangeResponse.encode(genRangeResponse(full, ranged)).finish(),
-        );
+        const encoder = new codec.RangeEncoder(header);
+        encoder.take(located(ranged.kvs.slice(0, half)));
+        encoder.take(located(ranged.kvs.slice(half)));
+        same(encoder.finish(ranged), gen.RangeResponse.encode(genRangeResponse(full, ranged)).finish());
         same(
           codec.encodePutResponse(header, put),
           gen.PutResponse.encode(genPutResponse(full, put)).finish(),

@@ -3,6 +3,7 @@ import type { LeaseId, Revision } from "../../src/base/brand.js";
 import { latin1ToBytes } from "../../src/base/bytes.js";
 import type { Change, ChangeSink } from "../../src/mvcc/changes.js";
 import type { LeaseBook, RevisionLog, RevisionRecord } from "../../src/mvcc/contract.js";
+import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
 import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "../../src/mvcc/requests.js";
 import { MvccStore, type MvccStoreOptions } from "../../src/mvcc/store.js";
 
@@ -16,6 +17,10 @@ export class MemoryLog implements RevisionLog {
     const record = this.byRevision.get(`${main}.${sub}`);
     if (record === undefined) throw new Error(`revision ${main}.${sub} is not in the log`);
     return record.keyValue;
+  }
+
+  locate(batch: ReadBatch, budget: ReadBudget): void {
+    locateEach(batch, budget, { log: this, bytesOf: (at) => this.read(batch.mains[at]!, batch.subs[at]!) });
   }
 
   append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { lendAnswerPiece, takeAnswerPiece } from "../../src/base/answer-pieces.js";
 import { encodeHeaders } from "../../src/transport/http2/hpack-encoder.js";
 import { Output } from "../../src/transport/http2/output.js";
 import { Sender } from "../../src/transport/http2/sender.js";
@@ -34,8 +35,12 @@ class FakeSocket {
     return this.full ? 1 : 0;
   }
 
-  write(piece: Uint8Array): void {
+  /** What waits to be told that it was sent. */
+  readonly unsent: (() => void)[] = [];
+
+  write(piece: Uint8Array, sent?: () => void): void {
     this.written.push(Buffer.from(piece));
+    if (sent !== undefined) this.unsent.push(sent);
   }
 
   cork(): void {}
@@ -101,6 +106,24 @@ test("a small answer does not wait for a large one that came before it", () => {
   const smallEnd = frames.findIndex(({ streamId, flags }) => streamId === 3 && flags === 5);
   expect(smallEnd).toBeLessThan(8);
   expect(dataOf(frames, 1).equals(large)).toBe(true);
+});
+
+test("lent memory is free when the socket has sent all of it", () => {
+  const { sender, socket, sent } = bound(new Fixture());
+  sender.connectionWindow.bytes = 0x7fff_ffff;
+  const piece = takeAnswerPiece().fill(7);
+  const part = piece.subarray(0, 40_000);
+  lendAnswerPiece(piece, part);
+  const stream = new Stream(1, 30_000, 0);
+  sender.answer(stream, head, nothing, [part], part.length, trailers);
+  expect(dataOf(sent(), 1)).toHaveLength(30_000);
+  expect(socket.unsent).toHaveLength(0);
+  stream.sendWindow.bytes += 10_000;
+  sender.windowGrew(stream);
+  expect(dataOf(sent(), 1)).toHaveLength(10_000);
+  expect(takeAnswerPiece()).not.toBe(piece);
+  for (const tell of socket.unsent) tell();
+  expect(takeAnswerPiece()).toBe(piece);
 });
 
 test("messages of one stream that leave together share frames, and only they", () => {

@@ -32,6 +32,7 @@ export class Block implements BlockKey {
   readonly count: number;
   readonly checksum: number;
   private readonly view: DataView;
+  private readonly recordsPerRevision: number;
 
   /** `bytes` were made by `encodeBlock` or passed `decodeBlock`. */
   constructor(readonly bytes: Uint8Array) {
@@ -40,23 +41,34 @@ export class Block implements BlockKey {
     this.count = this.view.getUint32(8, true);
     this.sub = this.view.getUint32(12, true);
     this.main = this.view.getUint32(20, true) * 2 ** 32 + this.view.getUint32(16, true);
+    this.recordsPerRevision = this.count / (this.distanceAt(this.count - 1) + 1);
   }
 
   get sizeBytes(): number {
     return this.bytes.length;
   }
 
-  /** Position of a revision, or -1. */
+  /**
+   * Position of a revision, or -1. Revisions lie about evenly in a block, and evenly they do where each is a put of its
+   * own: so the search begins where it would lie then, and goes from there in growing steps. Cold memory is what a
+   * search costs; it looks at one entry in most cases, where bisection looks at eight.
+   */
   find(main: Revision, sub: number): number {
     const distance = main - this.main;
+    if (distance < 0) return -1;
     let low = 0;
     let high = this.count - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const order = this.distanceAt(middle) - distance || this.subAt(middle) - sub;
-      if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
-      else high = middle - 1;
+    let at = Math.min(Math.floor(distance * this.recordsPerRevision) + sub, high);
+    for (let step = 1; low <= high; step *= 2) {
+      const order = this.distanceAt(at) - distance || this.subAt(at) - sub;
+      if (order === 0) return at;
+      if (order < 0) {
+        low = at + 1;
+        at = Math.min(at + step, (low + high) >>> 1);
+      } else {
+        high = at - 1;
+        at = Math.max(at - step, (low + high) >>> 1);
+      }
     }
     return -1;
   }
@@ -76,9 +88,13 @@ export class Block implements BlockKey {
 
   /** The value at a position; shares the block's memory. */
   valueAt(position: number): Uint8Array {
-    const start = blockHeaderBytes + this.count * directoryEntryBytes;
-    const from = position === 0 ? 0 : this.endAt(position - 1);
-    return this.bytes.subarray(start + from, start + this.endAt(position));
+    return this.bytes.subarray(this.valueStart(position), this.valueStart(position + 1));
+  }
+
+  /** Where the value at a position begins in `bytes`; at `count`, where the last one ends. */
+  valueStart(position: number): number {
+    const values = blockHeaderBytes + this.count * directoryEntryBytes;
+    return position === 0 ? values : values + this.endAt(position - 1);
   }
 
   recordAt(position: number): RevisionRecord {
@@ -152,11 +168,13 @@ export function encodeBlock(records: readonly RevisionRecord[], from: number, to
 export function decodeBlock(bytes: Uint8Array, key: BlockKey): Block | string {
   if (bytes.length !== key.sizeBytes) return `has ${bytes.length} bytes in place of ${key.sizeBytes}`;
   if (bytes.length < blockHeaderBytes) return "is shorter than its header";
-  const block = new Block(bytes);
-  if (block.checksum !== key.checksum) return "is another one than its key names";
-  if (crc32c(bytes, 0, 4) !== block.checksum) return "fails its checksum";
-  const version = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(4, true);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const checksum = view.getUint32(0, true);
+  if (checksum !== key.checksum) return "is another one than its key names";
+  if (crc32c(bytes, 0, 4) !== checksum) return "fails its checksum";
+  const version = view.getUint32(4, true);
   if (version !== formatVersion) return `has format ${version}, which this version does not know`;
+  const block = new Block(bytes);
   if (block.main !== key.main || block.sub !== key.sub)
     return "starts at another revision than its key names";
   return block;

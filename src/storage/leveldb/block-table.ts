@@ -2,6 +2,7 @@
 import { assert } from "../../base/assert.js";
 import type { Revision } from "../../base/brand.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
+import type { ReadBatch } from "../../mvcc/read-batch.js";
 import { BlockCache } from "./block-cache.js";
 import { type Block, decodeBlock } from "./block-codec.js";
 import { BlockIndex, noSlot } from "./block-index.js";
@@ -49,6 +50,17 @@ export class BlockTable {
     const block = this.blockAt(position);
     const record = block.find(main, sub);
     return record < 0 ? undefined : block.valueAt(record);
+  }
+
+  /** Places the next revision of `batch`; false when no block holds it. */
+  locate(batch: ReadBatch, main: Revision, sub: number): boolean {
+    const position = this.index.floor(main, sub);
+    if (position < 0) return false;
+    const block = this.blockAt(position);
+    const record = block.find(main, sub);
+    if (record < 0) return false;
+    batch.place(block.bytes, block.valueStart(record), block.valueStart(record + 1));
+    return true;
   }
 
   /** Visits the revisions from `fromMain` on until `visit` answers false; then false, else true. */

@@ -74,6 +74,8 @@ export class PendingUnits {
 
   /** The value of a pending revision. */
   read(main: Revision, sub: number): Uint8Array | undefined {
+    const first = this.records[0];
+    if (first === undefined || main < first.main) return undefined;
     let low = 0;
     let high = this.records.length - 1;
     while (low <= high) {

@@ -18,6 +18,7 @@ import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { Logger } from "../../base/logger.js";
 import type { RevisionId, RevisionRecord } from "../../mvcc/contract.js";
+import type { ReadBatch, ReadBudget } from "../../mvcc/read-batch.js";
 import type { AppliedMark, RevisionAlive, RevisionStore, StoreImage } from "../../ports/revision-store.js";
 import { openStoreImage } from "../snapshot/image-source.js";
 import { type Block, blockHeaderBytes } from "./block-codec.js";
@@ -84,6 +85,18 @@ export class LevelRevisionStore implements RevisionStore {
     const value = this.pending.read(main, sub) ?? this.content.blocks.read(main, sub);
     assert(value !== undefined, "a revision that is asked for is in the store");
     return value;
+  }
+
+  locate(batch: ReadBatch, budget: ReadBudget): void {
+    const { pending } = this;
+    const { blocks } = this.content;
+    while (!batch.isLocated(blocks.loadedBytes, budget)) {
+      const main = batch.mains[batch.located]!;
+      const sub = batch.subs[batch.located]!;
+      const value = pending.read(main, sub);
+      if (value !== undefined) batch.place(value, 0, value.length);
+      else assert(blocks.locate(batch, main, sub), "a revision that is asked for is in the store");
+    }
   }
 
   get loadedBytes(): number {

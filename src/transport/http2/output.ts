@@ -3,6 +3,7 @@
  * write: small pieces are gathered in a buffer, large ones are carried by reference.
  */
 import type { Socket } from "node:net";
+import { giveBackAnswerPieces } from "../../base/answer-pieces.js";
 import { limits } from "../../base/limits.js";
 import { giveBackOutputBuffer, smallOutputBufferBytes, takeOutputBuffer } from "./buffer-pool.js";
 import { defaultFramePayloadBytesMax, FrameType, frameHeaderBytes } from "./protocol.js";
@@ -33,6 +34,8 @@ export class Output {
   private discarded = false;
   /** The last frame, where more may be added to it: DATA that is not flushed. */
   private readonly growing: GrowingFrame = { buffer: undefined, at: 0, streamId: 0, length: 0 };
+  /** Lent memory (answer-pieces.ts) that the next flush is the last to need. */
+  private lent: Uint8Array[] = [];
   /** A flush is on its way in this turn. */
   flushRequested = false;
 
@@ -117,6 +120,11 @@ export class Output {
     this.bytes += length;
   }
 
+  /** Says that `piece`, of which a part was the last to be sent, is free when that has left. */
+  giveBackWhenSent(piece: Uint8Array): void {
+    this.lent.push(piece);
+  }
+
   /** Gives everything to the socket in one write. */
   flush(): void {
     if (this.bytes === 0) return;
@@ -125,13 +133,11 @@ export class Output {
     this.pieces = [];
     this.bytes = 0;
     this.growing.streamId = 0;
-    if (pieces.length === 1) {
-      socket.write(pieces[0]!);
-    } else {
-      socket.cork();
-      for (const piece of pieces) socket.write(piece);
-      socket.uncork();
-    }
+    const last = pieces.length - 1;
+    if (last > 0) socket.cork();
+    for (let at = 0; at < last; at++) socket.write(pieces[at]!);
+    socket.write(pieces[last]!, this.whenSent());
+    if (last > 0) socket.uncork();
     // What the kernel took at once is free again; what still waits in the socket must not be touched.
     this.giveBack(socket.writableLength === 0);
   }
@@ -141,8 +147,16 @@ export class Output {
     this.discarded = true;
     this.growing.streamId = 0;
     this.pieces = [];
+    this.lent = [];
     this.bytes = 0;
     this.giveBack(true);
+  }
+
+  private whenSent(): (() => void) | undefined {
+    const { lent } = this;
+    if (lent.length === 0) return undefined;
+    this.lent = [];
+    return () => giveBackAnswerPieces(lent);
   }
 
   /** Fills buffers to their end, so that how much they hold does not depend on the sizes of parts. */

@@ -3,6 +3,7 @@
  * socket. What fits at once is written at once; otherwise streams take turns, one frame each, so that a large
  * answer does not delay the small ones beside it.
  */
+import { answerPieceOf } from "../../base/answer-pieces.js";
 import { limits } from "../../base/limits.js";
 import { SendWindow } from "./flow-control.js";
 import type { Output } from "./output.js";
@@ -206,6 +207,8 @@ export class Sender {
       if (outbox.offset === part.length) {
         outbox.offset = 0;
         outbox.next++;
+        const piece = answerPieceOf(part);
+        if (piece !== undefined) this.deps.output.giveBackWhenSent(piece);
       }
     }
     if (outbox.next === outbox.parts.length) {
