@@ -15,7 +15,7 @@
 import { assert } from "../base/assert.js";
 import { limits } from "../base/limits.js";
 import { checkpointEveryMs, firstCheckpointMs } from "./checkpoint-policy.js";
-import { Countdown, never, type RenewalTicket } from "./countdown.js";
+import { Countdown, type RenewalTicket } from "./countdown.js";
 import type { Lease } from "./lease.js";
 import type { LeaseMetrics } from "./lease-metrics.js";
 import { WakeQueue } from "./wake-queue.js";
@@ -114,7 +114,7 @@ export class LeaseTiming {
       return;
     }
     const countdown = this.current(lease) ?? this.takeOver(lease);
-    if (countdown.deadlineMs <= this.nowMs) {
+    if (countdown.hasRunOut(this.nowMs)) {
       countdown.late ??= [];
       countdown.late.push(ticket);
       this.waitedFor.add(countdown);
@@ -233,7 +233,8 @@ export class LeaseTiming {
   hasWork(confirmedMs: number): boolean {
     if (this.toClear.length > 0 || this.toCheckpoint.length > 0) return true;
     if (this.endingCount >= limits.leaseRevokesInFlightMax) return false;
-    return (this.earliestExpired() ?? never) <= confirmedMs;
+    const deadlineMs = this.earliestExpired();
+    return deadlineMs !== undefined && deadlineMs <= confirmedMs;
   }
 
   takeAnswers(): readonly LeaseAnswer[] {
@@ -273,7 +274,6 @@ export class LeaseTiming {
   private count(countdown: Countdown, durationMs: number): void {
     if (countdown.freshMs === 0) this.fresh.push(countdown);
     countdown.freshMs = durationMs;
-    countdown.deadlineMs = never;
   }
 
   private startFresh(): void {
@@ -346,7 +346,7 @@ export class LeaseTiming {
   private cleared(countdown: Countdown, waiting: readonly RenewalTicket[]): void {
     const { lease } = countdown;
     countdown.clearing = undefined;
-    if (countdown.deadlineMs <= this.nowMs) {
+    if (countdown.hasRunOut(this.nowMs)) {
       countdown.late = [...(countdown.late ?? []), ...waiting];
       return;
     }

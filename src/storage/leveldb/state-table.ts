@@ -6,17 +6,17 @@ import { allocatePooledBytes, bytesToLatin1, latin1ToBytes } from "../../base/by
 import { crc32c } from "../../base/crc32c.js";
 import { encodeStateKey } from "./keys.js";
 
-/** The checksum of a record that LevelDB does not hold. */
-const notDurable = -1;
-
 interface StateRecord {
   /**
    * As last set, as a latin1 string: a lease's takes a tenth of the memory that it would as bytes. Undefined when
    * removed and LevelDB holds it still.
    */
   value: string | undefined;
-  /** Checksum of the record as LevelDB holds it, or `notDurable`. */
-  durableChecksum: number;
+  /**
+   * Checksum of the record as LevelDB holds it; undefined where it does not. As a signed number: V8 keeps one of those
+   * in the record itself, where one above 2^31 takes 16 bytes beside it.
+   */
+  durableChecksum: number | undefined;
 }
 
 function recordBytes(key: string, value: string | undefined): number {
@@ -43,7 +43,7 @@ export class StateTable {
     const value = bytes === undefined ? undefined : bytesToLatin1(bytes);
     this.bytes += recordBytes(key, value) - recordBytes(key, record?.value);
     if (record !== undefined) record.value = value;
-    else if (value !== undefined) this.records.set(key, { value, durableChecksum: notDurable });
+    else if (value !== undefined) this.records.set(key, { value, durableChecksum: undefined });
   }
 
   list(prefix: string): (readonly [key: string, value: Uint8Array])[] {
@@ -56,23 +56,23 @@ export class StateTable {
 
   /** Checksum of the record in LevelDB; undefined when it holds none. */
   durableChecksum(key: string): number | undefined {
-    const checksum = this.records.get(key)?.durableChecksum ?? notDurable;
-    return checksum === notDurable ? undefined : checksum;
+    const checksum = this.records.get(key)?.durableChecksum;
+    return checksum === undefined ? undefined : checksum >>> 0;
   }
 
   /** LevelDB now holds `key` with this checksum, or (undefined) no longer. */
   makeDurable(key: string, checksum: number | undefined): void {
     const record = this.records.get(key);
     if (record === undefined) return;
-    record.durableChecksum = checksum ?? notDurable;
-    if (record.value === undefined && record.durableChecksum === notDurable) this.records.delete(key);
+    record.durableChecksum = checksum === undefined ? undefined : checksum | 0;
+    if (record.value === undefined && checksum === undefined) this.records.delete(key);
   }
 
   /** A record that LevelDB holds, at start. */
   load(key: string, bytes: Uint8Array, checksum: number): void {
     const value = bytesToLatin1(bytes);
     this.bytes += recordBytes(key, value) - recordBytes(key, this.records.get(key)?.value);
-    this.records.set(key, { value, durableChecksum: checksum });
+    this.records.set(key, { value, durableChecksum: checksum | 0 });
   }
 }
 
