@@ -59,6 +59,8 @@ export type SentJob = Omit<Job, "overrides"> & {
   readonly overrides: Omit<Overrides, "faults"> & { readonly faults?: readonly string[] | undefined };
 };
 
+// Whoever gave the jobs is gone, stopped by hand maybe: nobody wants the outcome of the one in hand.
+process.once("disconnect", () => process.exit());
 process.on("message", (job: SentJob) => {
   const { faults, ...others } = job.overrides;
   const overrides = (faults === undefined ? others : { ...others, faults: new Set(faults) }) as Overrides;
