@@ -101,8 +101,7 @@ class WatchCall implements WatchOutlet {
 
   events(watch: Watch, events: EncodedEvents, revision: Revision): boolean {
     failpoints.beforeSendWatchResponse?.();
-    const { clusterId, memberId, raftTerm } = this.deps.member.header();
-    const header = { clusterId, memberId, revision, raftTerm };
+    const header = this.deps.member.header(revision);
     this.eventsSent.add(events.count);
     const inOne =
       !watch.has(WatchOption.Fragment) || events.bytes + watchHeadBytesMax < this.options.fragmentBytes;
@@ -177,8 +176,7 @@ class WatchCall implements WatchOutlet {
   }
 
   private answer(answer: WatchAnswer, revision?: Revision): boolean {
-    const header = this.deps.member.header();
-    return this.write(encodeWatchAnswer(revision === undefined ? header : { ...header, revision }, answer));
+    return this.write(encodeWatchAnswer(this.deps.member.header(revision), answer));
   }
 
   private write(parts: Encoded): boolean {

@@ -169,6 +169,8 @@ export const limits = {
   streamSendBytesMax: 256 * kib,
   /** Bytes given to a socket in one write: enough for the kernel, small enough to stay responsive. */
   outputFlushBytes: 256 * kib,
+  /** Messages of streams do not wait for the end of a turn once there are so many bytes of them: what a core's cache holds with room to spare. */
+  outputEarlyFlushBytes: 64 * kib,
   /** An answer to a ping waits so long for an answer to a request that it can leave with, ms: above a turn with its fdatasync. */
   lateFlushMs: 5,
   /** Pieces at least this large are given to the socket by reference, at 2 µs each; smaller ones are cheaper to copy. */

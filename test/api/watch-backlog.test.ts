@@ -19,7 +19,7 @@ const create = (key: string, rangeEnd = ""): WatchRequest => ({
 /** One call of the service over `bench`; the answers are what was written, and `room` how many more fit. */
 function call(bench: WatchBench) {
   const member = {
-    header: () => ({ clusterId: 1n, memberId: 2n, revision: bench.store.revision, raftTerm: 3 }),
+    header: (revision = bench.store.revision) => ({ clusterId: 1n, memberId: 2n, revision, raftTerm: 3 }),
     watches: { open: (outlet: Parameters<typeof bench.hub.open>[0]) => bench.hub.open(outlet) },
   } as unknown as Member;
   const deps = { clock: nodeClock, registry: new MetricRegistry(), random: () => 0 };

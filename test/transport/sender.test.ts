@@ -126,6 +126,24 @@ test("lent memory is free when the socket has sent all of it", () => {
   expect(takeAnswerPiece()).toBe(piece);
 });
 
+test("many messages of one turn leave while the rest is made; after the end of the connection they go nowhere", () => {
+  const fixture = new Fixture();
+  const { sender, socket, sent } = bound(fixture);
+  sender.connectionWindow.bytes = 0x7fff_ffff;
+  const to = fixture.stream(1);
+  const message = (fill: number): boolean => sender.data(to, nothing, Buffer.alloc(3_000, fill), 3_000);
+  for (let count = 0; count < 100; count++) expect(message(count)).toBe(true);
+  const early = socket.written.reduce((sum, piece) => sum + piece.length, 0);
+  expect(early).toBeGreaterThan(200_000);
+  const bytes = dataOf(sent(), 1);
+  expect(bytes.equals(Buffer.concat(Array.from({ length: 100 }, (_, at) => Buffer.alloc(3_000, at))))).toBe(
+    true,
+  );
+  fixture.output.discard();
+  for (let count = 0; count < 100; count++) message(count);
+  expect(socket.written).toEqual([]);
+});
+
 test("messages of one stream that leave together share frames, and only they", () => {
   const fixture = new Fixture();
   const [one, other] = [fixture.stream(1), fixture.stream(3)];

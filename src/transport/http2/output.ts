@@ -127,7 +127,7 @@ export class Output {
 
   /** Gives everything to the socket in one write. */
   flush(): void {
-    if (this.bytes === 0) return;
+    if (this.bytes === 0 || this.discarded) return;
     const { socket, pieces } = this;
     this.endPiece();
     this.pieces = [];

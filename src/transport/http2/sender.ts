@@ -81,9 +81,12 @@ export class Sender {
     parts: Uint8Array | readonly Uint8Array[],
     bytes: number,
   ): boolean {
+    const { output } = this.deps;
     this.deps.requestFlush();
     if (this.fitsNow(stream, bytes)) {
       this.writeData(stream, prefix, parts, bytes);
+      // The peer reads while the rest is made, and its memory is still in the processor's cache.
+      if (output.queuedBytes >= limits.outputEarlyFlushBytes) output.flush();
       return true;
     }
     const outbox = stream.openOutbox();
