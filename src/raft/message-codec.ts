@@ -17,19 +17,63 @@ const transferContext = latin1ToBytes("CampaignTransfer");
 /** Fresh memory with the message; nothing of it is referenced later. */
 export function encodeMessage(message: Message): Uint8Array {
   const writer = new ProtoWriter(sizeHintBytes(message));
-  writer.varint(8).varint(typeNumbers.get(message.type)!);
-  writer.bigField(2, message.to).bigField(3, message.from).int64Field(4, message.term);
+  writeHead(writer, message);
   writeBody(writer, message);
   return writer.finish();
 }
 
+/** An encoded message: what its parts are in a row. They must not be changed. */
+export type MessageParts = readonly Uint8Array[];
+
+/** Encodes the messages of one turn. The entries that a leader sends to all followers are encoded once for all. */
+export class MessageEncoder {
+  private entries: readonly Entry[] = [];
+  private encodedEntries: Uint8Array = emptyBytes;
+
+  encode(message: Message): MessageParts {
+    if (message.type !== "MsgApp" || message.entries.length === 0) return [encodeMessage(message)];
+    const head = new ProtoWriter(64);
+    writeHead(head, message);
+    head.int64Field(5, message.logTerm).int64Field(6, message.index);
+    const entries = this.encodeEntries(message.entries);
+    return [head.finish(), entries, new ProtoWriter(16).int64Field(8, message.commit).finish()];
+  }
+
+  private encodeEntries(entries: readonly Entry[]): Uint8Array {
+    // What lies between two entries of one log is the same.
+    if (entries.length === this.entries.length && entries[0] === this.entries[0]) {
+      if (entries.at(-1) === this.entries.at(-1)) return this.encodedEntries;
+    }
+    const writer = new ProtoWriter(entriesHintBytes(entries));
+    writeEntries(writer, entries);
+    this.entries = entries;
+    this.encodedEntries = writer.finish();
+    return this.encodedEntries;
+  }
+}
+
+function writeHead(writer: ProtoWriter, message: Message): void {
+  writer.varint(8).varint(typeNumbers.get(message.type)!);
+  writer.bigField(2, message.to).bigField(3, message.from).int64Field(4, message.term);
+}
+
+function writeEntries(writer: ProtoWriter, entries: readonly Entry[]): void {
+  for (const entry of entries) {
+    writer.varint(entriesTag).varint(entrySizeBytes(entry));
+    writeEntry(writer, entry);
+  }
+}
+
+function entriesHintBytes(entries: readonly Entry[]): number {
+  let size = 0;
+  for (const entry of entries) size += 8 + entrySizeBytes(entry);
+  return size;
+}
+
 function sizeHintBytes(message: Message): number {
   switch (message.type) {
-    case "MsgApp": {
-      let size = 96;
-      for (const entry of message.entries) size += 8 + entrySizeBytes(entry);
-      return size;
-    }
+    case "MsgApp":
+      return 96 + entriesHintBytes(message.entries);
     case "MsgProp": {
       let size = 64;
       for (const entry of message.entries) size += 32 + entry.data.length;
@@ -52,10 +96,7 @@ function writeBody(writer: ProtoWriter, message: Message): void {
       return;
     case "MsgApp":
       writer.int64Field(5, message.logTerm).int64Field(6, message.index);
-      for (const entry of message.entries) {
-        writer.varint(entriesTag).varint(entrySizeBytes(entry));
-        writeEntry(writer, entry);
-      }
+      writeEntries(writer, message.entries);
       writer.int64Field(8, message.commit);
       return;
     case "MsgAppResp":

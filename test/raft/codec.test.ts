@@ -9,8 +9,9 @@ import type { ConfChange, ConfChangeV2 } from "../../src/raft/conf-change.js";
 import { leaveJointChange } from "../../src/raft/conf-change.js";
 import type { Message } from "../../src/raft/message.js";
 import { messageTypes } from "../../src/raft/message.js";
-import { decodeMessage, encodeMessage } from "../../src/raft/message-codec.js";
+import { decodeMessage, encodeMessage, MessageEncoder } from "../../src/raft/message-codec.js";
 import type { ConfState, Entry, Snapshot } from "../../src/raft/types.js";
+import { EntryType } from "../../src/raft/types.js";
 
 const count = fc.oneof(fc.nat(300), fc.nat(Number.MAX_SAFE_INTEGER - 1));
 const id = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
@@ -201,6 +202,33 @@ describe("round trips, and agreement with the codec generated from the schema", 
       }),
       { numRuns: 500 },
     );
+  });
+
+  it("messages of one turn, to one follower and to the next, as each alone", () => {
+    fc.assert(
+      fc.property(fc.array(message, { maxLength: 6 }), (given) => {
+        const encoder = new MessageEncoder();
+        for (const each of given) {
+          for (const to of [each.to, each.to + 1n]) {
+            const parts = encoder.encode({ ...each, to });
+            expect(Buffer.concat(parts)).toEqual(Buffer.from(encodeMessage({ ...each, to })));
+          }
+        }
+      }),
+    );
+  });
+
+  it("appends that begin alike and end otherwise, each with its own entries", () => {
+    const entry = (index: number, text: string) => ({
+      ...{ term: 1, index, type: EntryType.Normal, data: Buffer.from(text) },
+    });
+    const [first, second, third] = [entry(5, "first"), entry(6, "second"), entry(6, "third")];
+    const encoder = new MessageEncoder();
+    for (const entries of [[first, second], [first, third], [first], [second], [first, third]]) {
+      const common = { from: 1n, to: 2n, term: 1, logTerm: 1, index: entries[0]!.index - 1, commit: 4 };
+      const given = { type: "MsgApp", ...common, entries } as const;
+      expect(Buffer.concat(encoder.encode(given))).toEqual(Buffer.from(encodeMessage(given)));
+    }
   });
 
   it("a packed list of ids, which another encoder may write", () => {

@@ -8,8 +8,9 @@ import type { Clock } from "../../ports/clock.js";
 import type { Peer } from "../../ports/peer-transport.js";
 import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message } from "../../raft/message.js";
-import { encodeMessage } from "../../raft/message-codec.js";
+import { encodeMessage, type MessageEncoder, type MessageParts } from "../../raft/message-codec.js";
 import type { GrpcChannel, GrpcClientStream } from "../http2/client.js";
+import { partsBytes } from "../http2/grpc-framing.js";
 import { RpcStatus, StatusCode } from "../rpc.js";
 import {
   decodeId,
@@ -45,7 +46,7 @@ interface Connection {
 
 export class PeerLink {
   private connection: Connection | undefined;
-  private waiting: Uint8Array[] = [];
+  private waiting: MessageParts[] = [];
   private waitingBytes = 0;
   private failures = 0;
   private urlTurn = 0;
@@ -69,19 +70,19 @@ export class PeerLink {
   }
 
   /** Sends now where the stream takes it, else keeps what fits the bounds and drops the rest. */
-  send(messages: readonly Message[]): void {
+  send(messages: readonly Message[], encoder: MessageEncoder): void {
     const { connection } = this;
     if (connection?.accepted !== true) {
       // Kept messages would be old when the peer is back; raft asks it where it stands instead.
       this.deps.unreachable();
       return;
     }
-    const encoded = messages.map(encodeMessage);
+    const encoded = messages.map((message) => encoder.encode(message));
     if (connection.writable && this.waiting.length === 0) {
       connection.writable = connection.stream.write(encodeBatch(encoded));
       return;
     }
-    for (const bytes of encoded) this.enqueue(bytes);
+    for (const message of encoded) this.enqueue(message);
   }
 
   /** Streams `image` after `message`; resolves with whether all of it arrived. */
@@ -108,7 +109,7 @@ export class PeerLink {
         },
       );
       const pour = async (): Promise<void> => {
-        stream.write(encodeBatch([encodeMessage(message)]));
+        stream.write(encodeBatch([[encodeMessage(message)]]));
         for await (const chunk of image.chunks()) {
           if (ended !== undefined) return;
           if (stream.write(encodeChunk(chunk))) continue;
@@ -224,16 +225,17 @@ export class PeerLink {
     this.cancelRetry = this.deps.clock.after(delayMs, () => this.dial());
   }
 
-  private enqueue(bytes: Uint8Array): void {
+  private enqueue(message: MessageParts): void {
+    const bytes = partsBytes(message);
     const full =
       this.waiting.length >= limits.peerQueueMessagesMax ||
-      this.waitingBytes + bytes.length > limits.peerQueueBytesMax;
+      this.waitingBytes + bytes > limits.peerQueueBytesMax;
     if (full) {
       this.deps.unreachable();
       return;
     }
-    this.waiting.push(bytes);
-    this.waitingBytes += bytes.length;
+    this.waiting.push(message);
+    this.waitingBytes += bytes;
   }
 }
 

@@ -6,6 +6,7 @@ import type { LeasePeers, LeaseTimes, RenewedSeconds } from "../../ports/lease-p
 import type { Peer, PeerEvents, PeerTransport } from "../../ports/peer-transport.js";
 import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message, SnapshotMessage } from "../../raft/message.js";
+import { MessageEncoder } from "../../raft/message-codec.js";
 import { RpcStatus, StatusCode } from "../rpc.js";
 import { decodeRenewed, decodeTimes, encodeRenewals, encodeTimesRequest } from "./lease-protocol.js";
 import { type ChannelFactory, PeerLink } from "./peer-link.js";
@@ -63,8 +64,9 @@ export class PeerLinks implements PeerTransport, LeasePeers {
   }
 
   send(messages: readonly Message[]): void {
+    const encoder = new MessageEncoder();
     if (messages.length === 1) {
-      this.linkTo(messages[0]!.to)?.send(messages);
+      this.linkTo(messages[0]!.to)?.send(messages, encoder);
       return;
     }
     const byPeer = new Map<MemberId, Message[]>();
@@ -73,7 +75,7 @@ export class PeerLinks implements PeerTransport, LeasePeers {
       if (group === undefined) byPeer.set(message.to, [message]);
       else group.push(message);
     }
-    for (const [id, group] of byPeer) this.linkTo(id)?.send(group);
+    for (const [id, group] of byPeer) this.linkTo(id)?.send(group, encoder);
   }
 
   sendSnapshot(message: SnapshotMessage, image: StoreImage): void {

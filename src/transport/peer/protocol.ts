@@ -12,8 +12,10 @@
  */
 import type { ClusterId, MemberId } from "../../base/brand.js";
 import { limits } from "../../base/limits.js";
-import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
+import { ProtoReader, ProtoWriter, wireBytes } from "../../base/protowire.js";
+import type { MessageParts } from "../../raft/message-codec.js";
 import type { CallMetadata } from "../http2/client.js";
+import { partsBytes } from "../http2/grpc-framing.js";
 import type { CallContext } from "../rpc.js";
 
 export const peerPaths = {
@@ -66,14 +68,24 @@ function readId(hex: string | undefined): bigint | undefined {
 
 const messageField = 1;
 const chunkField = 2;
+/** A tag of one byte, and a varint. */
+const fieldHeadBytesMax = 11;
 
-/** Several encoded Raft messages as one frame. */
-export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const message of messages) size += message.length + 8;
-  const writer = new ProtoWriter(size);
-  for (const message of messages) writer.bytesFieldAlways(messageField, message);
-  return writer.finish();
+/** Several encoded Raft messages as one frame: a head for each, and its parts uncopied. */
+export function encodeBatch(messages: readonly MessageParts[]): readonly Uint8Array[] {
+  const parts: Uint8Array[] = [];
+  for (const message of messages) {
+    parts.push(fieldHead(messageField, partsBytes(message)));
+    for (const part of message) parts.push(part);
+  }
+  return parts;
+}
+
+function fieldHead(field: number, length: number): Uint8Array {
+  return new ProtoWriter(fieldHeadBytesMax)
+    .varint(field * 8 + wireBytes)
+    .varint(length)
+    .finish();
 }
 
 export interface Frame {
@@ -90,8 +102,8 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   let chunk: Uint8Array | undefined;
   while (reader.more) {
     const tag = reader.tag();
-    if (tag === messageField * 8 + 2) messages.push(reader.slice());
-    else if (tag === chunkField * 8 + 2) chunk = reader.slice();
+    if (tag === messageField * 8 + wireBytes) messages.push(reader.slice());
+    else if (tag === chunkField * 8 + wireBytes) chunk = reader.slice();
     else reader.skip(tag);
   }
   return { messages, chunk };
@@ -99,13 +111,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 
 /** The head of a chunk frame: the chunk itself follows as a part of its own, uncopied. */
 export function encodeChunk(chunk: Uint8Array): readonly Uint8Array[] {
-  return [
-    new ProtoWriter(16)
-      .varint(chunkField * 8 + 2)
-      .varint(chunk.length)
-      .finish(),
-    chunk,
-  ];
+  return [fieldHead(chunkField, chunk.length), chunk];
 }
 
 export function encodeId(id: bigint): Uint8Array {
