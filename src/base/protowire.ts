@@ -177,7 +177,11 @@ export function varintBigSize(value: bigint): number {
   halves.setBigUint64(0, value);
   const high = halves.getUint32(0);
   if (high <= safeHighMax) return varintSize(high * twoTo32 + halves.getUint32(4));
-  // Bits 53 and above: 56 fit into eight groups of seven, 63 into nine.
+  return largeVarintSize(high);
+}
+
+/** For a number above 2^53: 56 bits fit into eight groups of seven, 63 into nine. */
+function largeVarintSize(high: number): number {
   return high < 0x100_0000 ? 8 : high < 0x8000_0000 ? 9 : 10;
 }
 
@@ -252,7 +256,8 @@ export class ProtoWriter {
   /** The varint of `high` × 2^32 + `low`, both of 32 bits. */
   private varint64(low: number, high: number): this {
     if (high <= safeHighMax) return this.varint(high * twoTo32 + low);
-    this.reserve(10);
+    // As in varint: an id at the end of memory of the exact size.
+    if (this.view + 10 > this.bytes.length) this.reserve(largeVarintSize(high));
     const { bytes } = this;
     let at = this.view;
     // Four groups of seven bits lie in the low half, one in both, and what is left in the high one.

@@ -27,8 +27,7 @@ export type MessageParts = readonly Uint8Array[];
 
 /** Encodes the messages of one turn. The entries that a leader sends to all followers are encoded once for all. */
 export class MessageEncoder {
-  private entries: readonly Entry[] = [];
-  private encodedEntries: Uint8Array = emptyBytes;
+  private readonly encoded: { readonly entries: readonly Entry[]; readonly bytes: Uint8Array }[] = [];
 
   encode(message: Message): MessageParts {
     if (message.type !== "MsgApp" || message.entries.length === 0) return [encodeMessage(message)];
@@ -40,16 +39,18 @@ export class MessageEncoder {
   }
 
   private encodeEntries(entries: readonly Entry[]): Uint8Array {
-    // What lies between two entries of one log is the same.
-    if (entries.length === this.entries.length && entries[0] === this.entries[0]) {
-      if (entries.at(-1) === this.entries.at(-1)) return this.encodedEntries;
-    }
+    for (const earlier of this.encoded) if (sameRun(earlier.entries, entries)) return earlier.bytes;
     const writer = new ProtoWriter(entriesHintBytes(entries));
     writeEntries(writer, entries);
-    this.entries = entries;
-    this.encodedEntries = writer.finish();
-    return this.encodedEntries;
+    const bytes = writer.finish();
+    this.encoded.push({ entries, bytes });
+    return bytes;
   }
+}
+
+/** Entries are consecutive, so what lies between the same two of one log is the same. */
+function sameRun(a: readonly Entry[], b: readonly Entry[]): boolean {
+  return a.length === b.length && a[0] === b[0] && a.at(-1) === b.at(-1);
 }
 
 function writeHead(writer: ProtoWriter, message: Message): void {

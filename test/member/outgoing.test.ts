@@ -1,6 +1,7 @@
 /** If these fail, a put costs twice the messages, or followers hear too late (or never) what is committed. */
 import { describe, expect, it } from "vitest";
 import { emptyBytes } from "../../src/base/bytes.js";
+import { limits } from "../../src/base/limits.js";
 import { Outgoing } from "../../src/member/outgoing.js";
 import type { Message } from "../../src/raft/message.js";
 import { EntryType } from "../../src/raft/types.js";
@@ -88,6 +89,33 @@ describe("messages to the other members", () => {
     subject.send([append(second, 7, 0)]);
     subject.send([answer]);
     expect(sent).toEqual([append(second, 7, 0), answer]);
+  });
+
+  it("append in one step what follows on each other in one turn, up to the size of a message", () => {
+    const { subject, sent } = outgoing();
+    const [first, next, gap] = [append(second, 7, 2), append(second, 9, 1), append(second, 11, 1)];
+    const news = { ...append(second, 10, 0), commit: 9 } as Message;
+    subject.awaitsCommit(second, 20);
+    subject.send([first, append(third, 7, 2), next, news, gap]);
+    const merged = {
+      ...{ ...first, commit: 9 },
+      entries: [first, next].flatMap((message) => (message.type === "MsgApp" ? message.entries : [])),
+    };
+    expect(sent.splice(0)).toEqual([merged, append(third, 7, 2), gap]);
+    const large = (commit: number): Message => ({
+      ...append(second, commit, 0),
+      ...{ type: "MsgApp", index: commit, logTerm: 4, commit: 9 },
+      entries: [
+        {
+          term: 4,
+          index: commit + 1,
+          type: EntryType.Normal,
+          data: Buffer.alloc(limits.appendMessageBytesMax / 2),
+        },
+      ],
+    });
+    subject.send([large(12), large(13)]);
+    expect(sent).toHaveLength(2);
   });
 
   it("hold one heartbeat for each member, the one that confirms the most reads", () => {
