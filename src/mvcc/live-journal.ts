@@ -9,10 +9,9 @@ import type { Revision } from "../base/brand.js";
 import type { KeyInterval } from "./key-interval.js";
 
 export class LiveJournal {
-  /** Three lists of the same length, in order of revision. */
+  /** Two lists of the same length, in order of revision; a revision that ended its key stands negative. */
   private mains: Revision[] = [];
   private keys: string[] = [];
-  private deltas: (1 | -1)[] = [];
   /** Everything after this revision is in the lists. */
   private floor: Revision = 0;
 
@@ -21,16 +20,14 @@ export class LiveJournal {
 
   record(main: Revision, key: string, delta: 1 | -1): void {
     if (this.mains.length >= this.entriesMax) this.forgetHalf();
-    this.mains.push(main);
+    this.mains.push(main * delta);
     this.keys.push(key);
-    this.deltas.push(delta);
   }
 
   /** Forgets everything; what happens after `floor` will be recorded. */
   reset(floor: Revision): void {
     this.mains = [];
     this.keys = [];
-    this.deltas = [];
     this.floor = floor;
   }
 
@@ -49,7 +46,7 @@ export class LiveJournal {
     let net = 0;
     for (let at = this.firstAfter(atMain); at < this.keys.length; at++) {
       const key = this.keys[at]!;
-      if (key >= start && (end === undefined || key < end)) net += this.deltas[at]!;
+      if (key >= start && (end === undefined || key < end)) net += Math.sign(this.mains[at]!);
     }
     return net;
   }
@@ -59,7 +56,7 @@ export class LiveJournal {
     let high = this.mains.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.mains[middle]! <= atMain) low = middle + 1;
+      if (Math.abs(this.mains[middle]!) <= atMain) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -68,9 +65,8 @@ export class LiveJournal {
   private forgetHalf(): void {
     const from = this.mains.length >>> 1;
     // A revision that is forgotten in part is forgotten: only what comes after it is whole.
-    this.floor = this.mains[from - 1]!;
+    this.floor = Math.abs(this.mains[from - 1]!);
     this.mains = this.mains.slice(from);
     this.keys = this.keys.slice(from);
-    this.deltas = this.deltas.slice(from);
   }
 }
