@@ -81,19 +81,23 @@ function rangeMethod(member: Member): UnaryMethod<Received<RangeRequest>, Encode
     encode: passThrough,
     handle: ({ message }, call) => {
       checkRange(message);
-      if (message.serializable) return answerRange(member, message);
-      return member.linearize(call).map(() => answerRange(member, message));
+      if (message.serializable) return answerRange(member, message, call);
+      return member.linearize(call).map(() => answerRange(member, message, call));
     },
   };
 }
 
-function answerRange(member: Member, request: RangeRequest): Encoded | Promise<Encoded> {
+function answerRange(
+  member: Member,
+  request: RangeRequest,
+  call: Pick<CallContext, "cancelled">,
+): Encoded | Promise<Encoded> {
   // One key, or a count, is answered at once; what may be long is read in slices.
   if (request.rangeEnd.length === 0 || request.countOnly) {
     const result = member.range(request);
     return encodeRangeResponse(member.header(result.revision), result);
   }
-  return rangeInSlices(member, request);
+  return rangeInSlices(member, request, call);
 }
 
 function putMethod(member: Member): UnaryMethod<Received<PutRequest>, Encoded> {

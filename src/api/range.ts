@@ -4,7 +4,13 @@ import type { Member } from "../member/contract.js";
 import { checkRange, hasRevisionFilters, isDefaultOrdering } from "../mvcc/checks.js";
 import { decodeRangeRequest, encodeRangeBegin, RangeEncoder } from "../mvcc/codec.js";
 import type { RangeRequest } from "../mvcc/requests.js";
-import { type ResponseSink, RpcStatus, type ServerStreamMethod, StatusCode } from "../transport/rpc.js";
+import {
+  type CallContext,
+  type ResponseSink,
+  RpcStatus,
+  type ServerStreamMethod,
+  StatusCode,
+} from "../transport/rpc.js";
 import { keepBytes, type Received } from "./kv.js";
 
 type Encoded = readonly Uint8Array[];
@@ -13,12 +19,16 @@ type Encoded = readonly Uint8Array[];
  * The whole answer, read in slices and encoded slice by slice, so that no step is long. One slice suffices for most,
  * and then nothing waits.
  */
-export function rangeInSlices(member: Member, request: RangeRequest): Encoded | Promise<Encoded> {
+export function rangeInSlices(
+  member: Member,
+  request: RangeRequest,
+  call: Pick<CallContext, "cancelled">,
+): Encoded | Promise<Encoded> {
   const cursor = member.openRange(request);
   const encoder = new RangeEncoder(member.header(cursor.revision));
   if (cursor.nextInto(encoder)) return encoder.finish(cursor);
   return (async () => {
-    do await nextTurn();
+    do await nextTurnOf(call);
     while (!cursor.nextInto(encoder));
     return encoder.finish(cursor);
   })();
@@ -40,7 +50,7 @@ export function rangeStreamMethod(member: Member): ServerStreamMethod<Received<R
         throw new RpcStatus(StatusCode.Unimplemented, "RangeStream does not support revision filters");
       }
       if (!message.serializable) await member.linearize(call);
-      await streamRange(member, message, sink);
+      await streamRange(member, message, { call, sink });
     },
   };
 }
@@ -48,13 +58,13 @@ export function rangeStreamMethod(member: Member): ServerStreamMethod<Received<R
 async function streamRange(
   member: Member,
   request: RangeRequest,
-  sink: ResponseSink<Encoded>,
+  { call, sink }: { readonly call: CallContext; readonly sink: ResponseSink<Encoded> },
 ): Promise<void> {
   const cursor = member.openRange(request);
   const encoder = new RangeEncoder(undefined);
   while (!cursor.nextInto(encoder)) {
     if (!sink.write(wrap(encoder.takeParts()))) await sink.drained();
-    await nextTurn();
+    await nextTurnOf(call);
   }
   const header = { ...member.header(), revision: cursor.revision };
   sink.write(wrap([...encodeRangeBegin(header), ...encoder.finish(cursor)]));
@@ -69,6 +79,8 @@ function wrap(response: Encoded): Encoded {
   return [head.finish(), ...response];
 }
 
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** Lets other work come in between. Nobody waits for the rest of an answer whose call is over: Canceled. */
+async function nextTurnOf(call: Pick<CallContext, "cancelled">): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  if (call.cancelled) throw new RpcStatus(StatusCode.Canceled, "context canceled");
 }
