@@ -37,11 +37,15 @@ const within: Readonly<Record<PlantedBug, Expectation>> = {
   "commit-older-term": { seeds: 10, foundBy: ["commits only its own term"] },
   "revision-goes-down": {
     seeds: 40,
-    foundBy: ["watch reliable"],
+    // Also by the member itself: a store that comes back behind its own compaction is refused.
+    foundBy: ["watch reliable", "process"],
     overrides: { members: 3, keys: 3, faultEveryMs: 400, faults: new Set(["compaction", "kill"]) },
   },
   "apply-twice": { seeds: 5, foundBy: ["restored state", "configuration"] },
-  "snapshot-ahead-of-data": { seeds: 20, foundBy: ["state machine safety", "restored state", "convergence"] },
+  "snapshot-ahead-of-data": {
+    seeds: 20,
+    foundBy: ["state machine safety", "restored state", "convergence", "committed is durable"],
+  },
   "apply-before-committed-elsewhere": { seeds: 3, foundBy: ["committed is durable"] },
   "serve-unconfirmed-read": { seeds: 30, foundBy: ["read index"] },
   "progress-overtakes-events": { seeds: 10, foundBy: ["watch bookmarkable"] },
