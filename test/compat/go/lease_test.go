@@ -25,6 +25,12 @@ func grant(t *testing.T, c *clientv3.Client, ttl int64) clientv3.LeaseID {
 	t.Helper()
 	answer, err := c.Grant(testContext(t), ttl)
 	must(t, err)
+	// A lease that ended later would take its keys with it, and so make a revision in the middle of another test.
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+		defer cancel()
+		_, _ = c.Revoke(ctx, answer.ID)
+	})
 	return answer.ID
 }
 
