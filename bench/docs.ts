@@ -5,12 +5,13 @@ import { repositoryRoot } from "../test/support/server-binary.js";
 import { svgPlot } from "./plot.js";
 import {
   type GrowthResult,
+  type PausesResult,
   type ProfileResult,
   readResult,
   resultsDirectory,
   type TableResult,
 } from "./results.js";
-import { machineLine, markdownTable, missed, tables } from "./table.js";
+import { formatFigure, machineLine, markdownTable, missed, tables } from "./table.js";
 
 const documentPath = join(repositoryRoot, "docs/performance.md");
 const plotsDirectory = join(repositoryRoot, "docs/performance");
@@ -54,6 +55,19 @@ export function profileText(result: ProfileResult): string {
   return parts.join("\n\n");
 }
 
+export function pausesText(result: PausesResult): string {
+  const { p50, p99, p999, max, count } = result.lateMs;
+  const late = [p50, p99, p999, max].map((ms) => ms.toFixed(1));
+  const rows = result.loads.map(({ workload, clients, perSecond, p50, p99 }) => [
+    ...[workload, String(clients), formatFigure(perSecond), formatFigure(p50), formatFigure(p99)],
+  ]);
+  return [
+    machineLine({ ...result, versions: {} }).replace(/^, /, ""),
+    `Timers of the event loop came late by ${late[0]} ms (p50), ${late[1]} (p99), ${late[2]} (p99.9), ${late[3]} at most, of ${count.toLocaleString("en")}; meanwhile it served`,
+    markdownTable([["requests", "clients", "/s", "p50 ms", "p99 ms"], ...rows]),
+  ].join("\n\n");
+}
+
 async function growthText(result: GrowthResult): Promise<string> {
   await mkdir(plotsDirectory, { recursive: true });
   for (const plot of result.plots) await writeFile(join(plotsDirectory, `${plot.name}.svg`), svgPlot(plot));
@@ -63,10 +77,11 @@ async function growthText(result: GrowthResult): Promise<string> {
 
 export async function writeDocs(): Promise<void> {
   let document = await readFile(documentPath, "utf8");
-  for (const name of ["table", "table-lean", "growth", "profile"]) {
+  for (const name of ["table", "table-lean", "growth", "profile", "pauses"]) {
     const result = await readResult(join(resultsDirectory, `${name}.json`));
     let text = missingText;
     if (result?.kind === "table") text = tableText(result);
+    if (result?.kind === "pauses") text = pausesText(result);
     if (result?.kind === "profile") text = profileText(result);
     if (result?.kind === "growth") text = await growthText(result);
     document = replaceSection(document, name, text);

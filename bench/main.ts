@@ -3,12 +3,13 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { quorateVersion } from "../src/base/version.js";
 import { etcdBinary, requireOurBinary, type ServerBinary } from "../test/support/server-binary.js";
-import { writeDocs } from "./docs.js";
+import { pausesText, writeDocs } from "./docs.js";
 import { buildGenerator } from "./generator.js";
 import { measureGrowth } from "./growth.js";
 import type { Bench } from "./measure.js";
 import { runMicro } from "./micro.js";
 import { type BenchOptions, parseOptions, usage } from "./options.js";
+import { measurePauses } from "./pauses.js";
 import { machineFacts } from "./proc.js";
 import { measureProfiles } from "./profile.js";
 import { type RowResult, resultsDirectory, type Side, type TableResult, writeResult } from "./results.js";
@@ -96,6 +97,11 @@ async function main(): Promise<void> {
   }
   if (options.mode === "profile") {
     await writeResult(resultPath(options, "profile"), await measureProfiles(bench, servers.ours!));
+  }
+  if (options.mode === "pauses") {
+    const result = await measurePauses(bench, servers.ours!);
+    await writeResult(resultPath(options, "pauses"), result);
+    console.log(pausesText(result));
   }
   if (options.writeDocs) await writeDocs();
 }

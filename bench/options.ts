@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 export type LoadClient = "grpc-go" | "lean";
 
 export interface BenchOptions {
-  readonly mode: "table" | "growth" | "profile" | "micro" | "docs" | "list" | "help";
+  readonly mode: "table" | "growth" | "profile" | "pauses" | "micro" | "docs" | "list" | "help";
   /** Interleaved runs of each row; the table shows medians. */
   readonly runs: number;
   /** Short runs and no row with a million keys: to see that all works, not to publish. */
@@ -34,6 +34,7 @@ The table of rows beside an etcd: the one in PATH, or that of the variable QUORA
 Instead of the table:
   --growth           how cost grows with clients, value size, keys and members; draws the plots
   --profile          where the CPU time of a put and of a get goes, by file
+  --pauses           how late the event loop is while all sorts of requests come at once
   --micro [PATTERN]  the pieces by themselves, in this process
   --list             ids of all rows
 `;
@@ -55,6 +56,7 @@ export function parseOptions(args: readonly string[], temporaryDirectory: string
       "write-docs": { type: "boolean", default: false },
       growth: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
+      pauses: { type: "boolean", default: false },
       micro: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -65,7 +67,9 @@ export function parseOptions(args: readonly string[], temporaryDirectory: string
   const runs = Number(values.runs ?? (values.quick ? 1 : runsDefault));
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs} is not a count`);
   const docsAlone = values["write-docs"] && args.length === 1;
-  const modes = (["help", "list", "micro", "growth", "profile"] as const).filter((mode) => values[mode]);
+  const modes = (["help", "list", "micro", "growth", "profile", "pauses"] as const).filter(
+    (mode) => values[mode],
+  );
   if (modes.length > 1) throw new Error(`choose one: ${modes.map((mode) => `--${mode}`).join(", ")}`);
   return {
     mode: modes[0] ?? (docsAlone ? "docs" : "table"),

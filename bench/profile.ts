@@ -41,7 +41,7 @@ function profiledLaunch(binary: ServerBinary, profileDirectory: string): Launch 
   return {
     ...{ binary, command: process.execPath },
     firstArgs: [
-      ...["--no-warnings", "--max-semi-space-size=64", "--cpu-prof", "--cpu-prof-dir", profileDirectory],
+      ...["--no-warnings", "--max-semi-space-size=8", "--cpu-prof", "--cpu-prof-dir", profileDirectory],
       ...["--cpu-prof-interval", String(samplingMicros), main],
     ],
   };

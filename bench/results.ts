@@ -85,7 +85,32 @@ export interface ProfileResult {
   readonly profiles: readonly WorkloadProfile[];
 }
 
-export type BenchResult = TableResult | GrowthResult | ProfileResult;
+/** How late timers of the server came, in ms, and how many were looked at. */
+export interface LoopDelay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly max: number;
+  readonly count: number;
+}
+
+export interface PausesResult {
+  readonly kind: "pauses";
+  readonly startedAt: string;
+  readonly client: string;
+  readonly machine: MachineFacts;
+  /** What went on at once; latencies in ms. */
+  readonly loads: readonly {
+    readonly workload: string;
+    readonly clients: number;
+    readonly perSecond: number;
+    readonly p50: number;
+    readonly p99: number;
+  }[];
+  readonly lateMs: LoopDelay;
+}
+
+export type BenchResult = TableResult | GrowthResult | ProfileResult | PausesResult;
 
 export const resultsDirectory = join(repositoryRoot, "bench/results");
 

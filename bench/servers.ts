@@ -90,6 +90,10 @@ export class BenchCluster {
     return (await probe.answeredAt) - startedAt;
   }
 
+  signal(signal: NodeJS.Signals): void {
+    for (const member of this.members) member.process.signal(signal);
+  }
+
   /** Ends all members as an operator would, so that what they write at the end is written. */
   async stop(): Promise<void> {
     await Promise.all(this.members.map((member) => member.stop()));
