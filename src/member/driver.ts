@@ -151,8 +151,7 @@ export class Driver {
     this.write(batch).then(
       () => {
         this.writing = false;
-        // What this write answered leaves first: the next one may stand on the event loop until the disk has it.
-        process.nextTick(() => this.pump({ idle: false }));
+        this.pump({ idle: false });
       },
       (error: unknown) => {
         this.writing = false;
