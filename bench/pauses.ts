@@ -4,7 +4,7 @@
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { loadavg } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import type { ServerBinary } from "../test/support/server-binary.js";
@@ -12,7 +12,7 @@ import { type Load, runLoad } from "./generator.js";
 import { type Bench, fill, loadOf } from "./measure.js";
 import { machineFacts } from "./proc.js";
 import type { LoopDelay, PausesResult } from "./results.js";
-import { BenchCluster, type Launch } from "./servers.js";
+import { BenchCluster, interpreterLaunch, type Launch } from "./servers.js";
 import { percentile } from "./statistics.js";
 
 const keys = 200_000;
@@ -67,13 +67,10 @@ export async function measurePauses(bench: Bench, binary: ServerBinary): Promise
   }
 }
 
-/** With the flags of bin/etcd, and the measurement. */
 function watchedLaunch(binary: ServerBinary, report: string): Launch {
   const watch = pathToFileURL(join(import.meta.dirname, "loop-delay.mjs"));
   watch.searchParams.set("out", report);
-  const main = join(dirname(dirname(binary.path)), "dist/bundle/server/main.js");
-  const flags = ["--no-warnings", "--max-semi-space-size=8", "--import", watch.href];
-  return { binary, command: process.execPath, firstArgs: [...flags, main] };
+  return interpreterLaunch(binary, "bundle/server/main.js", ["--import", watch.href]);
 }
 
 async function readReport(path: string): Promise<LoopDelay> {

@@ -1,7 +1,7 @@
 /** Where the CPU time of one member goes while it serves puts, and while it serves gets. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { loadavg } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { repositoryRoot, type ServerBinary } from "../test/support/server-binary.js";
 import { runLoad } from "./generator.js";
 import { type Bench, fill, loadOf } from "./measure.js";
@@ -9,7 +9,7 @@ import { machineFacts } from "./proc.js";
 import { type CpuProfile, summariseProfile } from "./profile-summary.js";
 import type { ProfileResult, WorkloadProfile } from "./results.js";
 import { loadKeys } from "./rows.js";
-import { BenchCluster, type Launch } from "./servers.js";
+import { BenchCluster, interpreterLaunch, type Launch } from "./servers.js";
 import { markdownTable } from "./table.js";
 
 const crowd = { clients: 100, connections: 10 } as const;
@@ -35,16 +35,16 @@ export async function measureProfiles(bench: Bench, binary: ServerBinary): Promi
   return { kind: "profile", startedAt: new Date().toISOString(), client, machine, profiles };
 }
 
-/** The interpreter is started itself, since the program's door (bin/etcd) has no place for its flags. */
+/** Of the single modules: the profile names their files. */
 function profiledLaunch(binary: ServerBinary, profileDirectory: string): Launch {
-  const main = join(dirname(dirname(binary.path)), "dist/server/main.js");
-  return {
-    ...{ binary, command: process.execPath },
-    firstArgs: [
-      ...["--no-warnings", "--max-semi-space-size=8", "--cpu-prof", "--cpu-prof-dir", profileDirectory],
-      ...["--cpu-prof-interval", String(samplingMicros), main],
-    ],
-  };
+  const flags = [
+    "--cpu-prof",
+    "--cpu-prof-dir",
+    profileDirectory,
+    "--cpu-prof-interval",
+    String(samplingMicros),
+  ];
+  return interpreterLaunch(binary, "server/main.js", flags);
 }
 
 async function profileOf(bench: Bench, binary: ServerBinary, workload: string): Promise<WorkloadProfile> {

@@ -1,6 +1,6 @@
 /** The servers under test: processes of one side, started alike. */
 import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "../src/client/index.js";
 import { TestProcess } from "../test/support/child-process.js";
@@ -26,6 +26,16 @@ export type Launches = Partial<Record<Side, Launch>>;
 
 export function plainLaunch(binary: ServerBinary): Launch {
   return { binary, command: binary.path, firstArgs: [] };
+}
+
+/**
+ * Ours by the interpreter itself, since the program's door (bin/etcd) has no place for its flags; those of the door come
+ * first. `program` is a path under dist/.
+ */
+export function interpreterLaunch(binary: ServerBinary, program: string, flags: readonly string[]): Launch {
+  const main = join(dirname(dirname(binary.path)), "dist", program);
+  const firstArgs = ["--no-warnings", "--max-semi-space-size=8", ...flags, main];
+  return { binary, command: process.execPath, firstArgs };
 }
 
 /** A running cluster of one side, its data in a directory of its own. */

@@ -1,4 +1,5 @@
 /** Ranges that may be long: read in slices at one revision, with other work in between. */
+import { partsBytes } from "../base/bytes.js";
 import { ProtoWriter, wireBytes } from "../base/protowire.js";
 import type { Member } from "../member/contract.js";
 import { checkRange, hasRevisionFilters, isDefaultOrdering } from "../mvcc/checks.js";
@@ -74,8 +75,7 @@ const rangeResponseField = 1;
 
 /** Puts the tag and the length of the inner message before it; nothing of it is copied again. */
 function wrap(response: Encoded): Encoded {
-  const bytes = response.reduce((sum, part) => sum + part.length, 0);
-  const head = new ProtoWriter(8).varint(rangeResponseField * 8 + wireBytes).varint(bytes);
+  const head = new ProtoWriter(8).varint(rangeResponseField * 8 + wireBytes).varint(partsBytes(response));
   return [head.finish(), ...response];
 }
 

@@ -45,6 +45,14 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   return native.concat(parts);
 }
 
+/** How many bytes a message has that is encoded in one piece or several. */
+export function partsBytes(parts: Uint8Array | readonly Uint8Array[]): number {
+  if (parts instanceof Uint8Array) return parts.length;
+  let bytes = 0;
+  for (let i = 0; i < parts.length; i++) bytes += parts[i]!.length;
+  return bytes;
+}
+
 /** Byte order: negative, zero, positive. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return native.compare(a, b);

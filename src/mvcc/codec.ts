@@ -11,7 +11,6 @@ export {
   encodeDeleteRangeResponse,
   encodePutResponse,
   encodeRangeBegin,
-  encodeRangeEnd,
   encodeRangeResponse,
   encodeTxnResponse,
   type ResponseHeader,

@@ -76,7 +76,7 @@ export class KeyIndex {
 
   /**
    * Adds a stored revision; `version` 0 for a tombstone. Those of one key come in ascending order. It is quick where
-   * the key goes behind the last one, or not far from it (see restore-run.ts).
+   * the key goes behind the last one, or not far from it (see restore.ts).
    */
   restore(key: string, main: Revision, sub: number, create: Revision, version: number): void {
     const { tree } = this;

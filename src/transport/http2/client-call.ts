@@ -1,7 +1,8 @@
 /** One call of a client: what is sent, and what comes back until its status. */
+import { partsBytes } from "../../base/bytes.js";
 import { RpcStatus, StatusCode } from "../rpc.js";
 import type { Connection } from "./connection.js";
-import { MessageReader, messagePrefix, messagePrefixBytes, partsBytes } from "./grpc-framing.js";
+import { MessageReader, messagePrefix, messagePrefixBytes } from "./grpc-framing.js";
 import { percentDecode } from "./grpc-status.js";
 import type { HeaderField } from "./hpack-table.js";
 import { ErrorCode } from "./protocol.js";

@@ -3,11 +3,12 @@
  * stream of them is in grpc-unary-call.ts and grpc-stream-call.ts.
  */
 import { AssertionError } from "../../base/assert.js";
+import { partsBytes } from "../../base/bytes.js";
 import type { CallMeter } from "../call-meter.js";
 import { type CallContext, type MethodCodec, RpcStatus, StatusCode } from "../rpc.js";
 import { compressMessage } from "./compression.js";
 import type { Connection } from "./connection.js";
-import { messagePrefix, messagePrefixBytes, partsBytes } from "./grpc-framing.js";
+import { messagePrefix, messagePrefixBytes } from "./grpc-framing.js";
 import type { GrpcService, PeerIdentity } from "./grpc-service.js";
 import { parseTimeoutMs, statusTrailers, trailersOnly } from "./grpc-status.js";
 import { encodeHeaders } from "./hpack-encoder.js";

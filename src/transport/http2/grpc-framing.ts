@@ -22,14 +22,6 @@ export function messagePrefix(length: number, compressed: boolean): Buffer {
   return prefix;
 }
 
-/** Bytes of an encoded message. */
-export function partsBytes(parts: Uint8Array | readonly Uint8Array[]): number {
-  if (parts instanceof Uint8Array) return parts.length;
-  let bytes = 0;
-  for (let i = 0; i < parts.length; i++) bytes += parts[i]!.length;
-  return bytes;
-}
-
 /**
  * A message as memory that its receiver may keep for as long as it likes: a part of the received chunk where it
  * is most of it, else a copy, so that a key of 20 bytes does not keep 64 KiB of other people's bytes alive.

@@ -2,6 +2,7 @@
  * The sending end of one link: a stream of message batches to one peer, dialed again with backoff when it
  * breaks. What can not be sent is dropped, as Raft repeats it; memory is bounded, nobody else waits.
  */
+import { partsBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 import type { Logger } from "../../base/logger.js";
 import type { Clock } from "../../ports/clock.js";
@@ -10,7 +11,6 @@ import type { StoreImage } from "../../ports/revision-store.js";
 import type { Message } from "../../raft/message.js";
 import { encodeMessage, type MessageEncoder, type MessageParts } from "../../raft/message-codec.js";
 import type { GrpcChannel, GrpcClientStream } from "../http2/client.js";
-import { partsBytes } from "../http2/grpc-framing.js";
 import { RpcStatus, StatusCode } from "../rpc.js";
 import {
   decodeId,

@@ -10,12 +10,13 @@
  * A Raft message is raftpb.Message as etcd writes it. Every call names, in its metadata, the cluster and both ends,
  * and where the caller can be answered.
  */
+
 import type { ClusterId, MemberId } from "../../base/brand.js";
+import { partsBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 import { ProtoReader, ProtoWriter, wireBytes } from "../../base/protowire.js";
 import type { MessageParts } from "../../raft/message-codec.js";
 import type { CallMetadata } from "../http2/client.js";
-import { partsBytes } from "../http2/grpc-framing.js";
 import type { CallContext } from "../rpc.js";
 
 export const peerPaths = {
