@@ -5,7 +5,7 @@ import type { Target } from "./statistics.js";
 /** Events or keep-alives over calls that stay open. */
 export interface StreamRow extends RowBase {
   readonly kind: "stream";
-  readonly workload: "watch" | "watch-all" | "watch-latency" | "keep-alive";
+  readonly workload: "watch" | "watch-all" | "watch-latency" | "watch-bursts" | "keep-alive";
   /** Who puts, or who keeps a lease alive. */
   readonly clients: number;
   /** Of the streams; those who put have their own. */
@@ -51,8 +51,14 @@ export const streamRows: readonly StreamRow[] = [
   {
     ...{ ...common, workload: "watch-latency", clients: 4, watches: 10, requests: 0, rate: 500 },
     id: "watch-latency",
-    title: "put to event, 100 watches of a key each, 500 puts a second",
+    title: "put to event, 100 watches of a key each, 500 puts a second at equal distances",
     targets: latencyTargets,
+  },
+  {
+    ...{ ...common, workload: "watch-bursts", clients: 4, watches: 10, requests: 0, rate: 500 },
+    id: "watch-bursts",
+    title: "the same, in bursts of four",
+    targets: [],
   },
   {
     ...{ ...common, workload: "keep-alive", clients: 100, watches: 0, requests: 0 },

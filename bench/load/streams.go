@@ -35,7 +35,7 @@ type streamJob interface {
 // newStreamJob gives nil where the workload is one of single requests.
 func newStreamJob(o options, p *plan) streamJob {
 	switch o.workload {
-	case "watch", "watch-all", "watch-latency", "hold-watches":
+	case "watch", "watch-all", "watch-latency", "watch-bursts", "hold-watches":
 		return newWatchJob(o, p)
 	case "keep-alive":
 		return &keepAliveJob{o: o, plan: p}

@@ -28,7 +28,8 @@ const (
 //
 //	watch         all watch one key; puts go on while events are under way
 //	watch-all     all watch one key; the next put waits until everyone was told of the one before
-//	watch-latency each watches a key of its own; puts come at a steady rate
+//	watch-latency each watches a key of its own; puts come at a steady rate, one at a time
+//	watch-bursts  the same, but all clients put at the same time
 //	hold-watches  each watches a key of its own; nothing happens until the program is ended
 type watchJob struct {
 	o       options
@@ -191,7 +192,7 @@ func (j *watchJob) measure(p *plan) error {
 		return j.putFreely(p)
 	case "watch-all":
 		return j.putInStep(p)
-	case "watch-latency":
+	case "watch-latency", "watch-bursts":
 		return j.putSteadily(p)
 	default:
 		return hold()
@@ -220,11 +221,16 @@ func (j *watchJob) putFreely(p *plan) error {
 	}, int64(j.o.streams*j.o.watches))
 }
 
-// putSteadily shares the rate among the clients; a put that takes longer than its turn delays the next one only.
+// putSteadily shares the rate among the clients, who take turns at equal distances; a put that takes longer than its
+// turn delays the next one of its client only.
 func (j *watchJob) putSteadily(p *plan) error {
+	distance := time.Second / time.Duration(j.o.rate)
 	return j.putByAll(func(client int, connection *grpc.ClientConn) (int64, error) {
 		random := rand.New(rand.NewPCG(uint64(client), 4711))
-		ticker := time.NewTicker(time.Duration(j.o.clients) * time.Second / time.Duration(j.o.rate))
+		if j.o.workload == "watch-latency" {
+			time.Sleep(time.Duration(client) * distance)
+		}
+		ticker := time.NewTicker(time.Duration(j.o.clients) * distance)
 		defer ticker.Stop()
 		puts := int64(0)
 		for ; p.more(time.Now()); puts++ {

@@ -171,8 +171,10 @@ export const limits = {
   outputFlushBytes: 256 * kib,
   /** Messages of streams do not wait for the end of a turn once there are so many bytes of them: what a core's cache holds with room to spare. */
   outputEarlyFlushBytes: 64 * kib,
-  /** An answer to a ping waits so long for an answer to a request that it can leave with, ms: above a turn with its fdatasync. */
-  lateFlushMs: 5,
+  /** How often one looks whether an answer to a ping still waits for an answer to a request that it can leave with, ms: about a turn with its fdatasync. */
+  lateFlushMs: 2,
+  /** …and how many looks it waits at most, while a request on its connection is in hand or the thread is busy: 20 ms. */
+  lateFlushLooksMax: 10,
   /** Pieces at least this large are given to the socket by reference, at 2 µs each; smaller ones are cheaper to copy. */
   outputReferenceBytesMin: 8 * kib,
   /** Buffers of 16 KiB for output: one for each connection that writes in the same turn, up to 4 MiB in all. */

@@ -1,4 +1,5 @@
 /** When answers to pings leave: with the next answer to a request where one comes soon, else by themselves. */
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { frame, grpcRequest, RawPeer, startServer, type TestServer, unary } from "./support.js";
 
@@ -9,6 +10,7 @@ beforeAll(async () => {
   server = await startServer({
     methods: [
       unary("Echo", (bytes) => bytes),
+      unary("Soon", (bytes) => delay(8, bytes)),
       unary("Late", (bytes) => new Promise((resolve) => (finish = () => resolve(bytes)))),
     ],
   });
@@ -25,6 +27,18 @@ test("an answer to a ping leaves in one piece with the answer to the request beh
   const chunks: Buffer[] = [];
   peer.socket.on("data", (chunk: Buffer) => chunks.push(chunk));
   peer.send(ping, grpcRequest(1, "/test.Test/Echo", Buffer.from("a")));
+  await peer.frame(({ type, flags, streamId }) => type === 0x1 && streamId === 1 && (flags & 1) === 1);
+  expect(peer.frames.filter(isAnswer)).toHaveLength(2);
+  expect(chunks).toHaveLength(1);
+  peer.destroy();
+});
+
+test("it waits for the answer to a request that is in hand", async () => {
+  const peer = await RawPeer.open(server.port);
+  await peer.settle();
+  const chunks: Buffer[] = [];
+  peer.socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  peer.send(grpcRequest(1, "/test.Test/Soon", Buffer.from("a")), ping);
   await peer.frame(({ type, flags, streamId }) => type === 0x1 && streamId === 1 && (flags & 1) === 1);
   expect(peer.frames.filter(isAnswer)).toHaveLength(2);
   expect(chunks).toHaveLength(1);

@@ -11,6 +11,7 @@ import { Connection, type ConnectionOwner } from "./connection.js";
 import { fairInterval, fairTimeout } from "./fair-timer.js";
 import { formatTimeout } from "./grpc-status.js";
 import { encodeHeaders, type HeaderPair } from "./hpack-encoder.js";
+import { sharedReads } from "./own-reads.js";
 import { ErrorCode, streamIdMax } from "./protocol.js";
 
 export type { CallEvents } from "./client-call.js";
@@ -214,9 +215,9 @@ class Channel implements GrpcChannel, ConnectionOwner {
 function dial(options: GrpcChannelOptions): Promise<Socket> {
   const { host, port, tls } = options;
   return new Promise((resolve, reject) => {
-    const socket =
+    const socket: Socket =
       tls === undefined
-        ? connectNet({ host, port })
+        ? connectNet({ host, port, onread: sharedReads(() => socket) })
         : connectTls({ ...tls, host, port, ALPNProtocols: ["h2"] });
     const cancelTimeout = fairTimeout(options.connectTimeoutMs, () => {
       socket.destroy(

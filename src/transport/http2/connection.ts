@@ -9,7 +9,7 @@ import { fairTimeout } from "./fair-timer.js";
 import { FloodGuard } from "./flood-guard.js";
 import { Inbound } from "./inbound.js";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.js";
-import { flushSoon } from "./late-flush.js";
+import { flushSoon, noteArrival } from "./late-flush.js";
 import { Output } from "./output.js";
 import {
   ConnectionError,
@@ -60,6 +60,7 @@ export class Connection {
   );
   private readonly resetByUs = new Set<number>();
   private lateFlushRequested = false;
+  private lateFlushLooks = 0;
   private phase: Phase = "open";
 
   constructor(
@@ -168,9 +169,15 @@ export class Connection {
     flushSoon(this);
   }
 
-  flushLate(): void {
+  flushLate(busy: boolean): boolean {
+    const { output } = this;
+    this.lateFlushLooks++;
+    const waits = (busy || this.owesAnswer) && this.lateFlushLooks < limits.lateFlushLooksMax;
+    if (waits && output.queuedBytes > 0) return false;
     this.lateFlushRequested = false;
-    if (this.output.queuedBytes > 0) this.flush();
+    this.lateFlushLooks = 0;
+    if (output.queuedBytes > 0) this.flush();
+    return true;
   }
 
   writeSettings(settings: readonly Setting[], flags: number): void {
@@ -279,9 +286,16 @@ export class Connection {
     }
   }
 
+  /** The newest request is whole and not answered; true for a short time, unless it is one of those that last. */
+  private get owesAnswer(): boolean {
+    const newest = this.streams.get(this.inbound.streamIds.lastPeer);
+    return newest?.remoteClosed === true && !newest.localClosed;
+  }
+
   private received(chunk: Buffer): void {
     if (this.closed) return;
     this.keepalive.noteHeard();
+    noteArrival();
     try {
       this.inbound.push(chunk);
     } catch (error) {

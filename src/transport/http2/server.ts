@@ -6,6 +6,7 @@ import { limits } from "../../base/limits.js";
 import type { TransportServer, TransportServerDeps, TransportServerOptions } from "../server-contract.js";
 import { fairInterval, fairTimeout } from "./fair-timer.js";
 import { GrpcService } from "./grpc-service.js";
+import { takeOver } from "./own-reads.js";
 import { detectProtocol } from "./protocol-detection.js";
 import { ServerSession } from "./server-session.js";
 
@@ -40,8 +41,6 @@ class Http2Server implements TransportServer {
       options.http,
     );
     this.listener = this.createListener();
-    this.listener.maxConnections = limits.connectionsMax;
-    this.listener.on("drop", () => deps.log.warn(caller, "dropped a connection: too many are open"));
   }
 
   get connectionCount(): number {
@@ -136,6 +135,11 @@ class Http2Server implements TransportServer {
   }
 
   private accept(socket: Socket): void {
+    if (this.sockets.size >= limits.connectionsMax) {
+      this.deps.log.warn(caller, "dropped a connection: too many are open");
+      socket.destroy();
+      return;
+    }
     this.track(socket);
     this.detect(socket);
   }
@@ -157,9 +161,17 @@ class Http2Server implements TransportServer {
     detectProtocol(socket, (protocol) => {
       cancelTimeout();
       if (protocol === "http1") this.http1.emit("connection", socket);
-      else if (protocol === "http2") this.openSession(socket);
+      else if (protocol === "http2") this.openSession(this.ownReads(socket));
       else socket.destroy();
     });
+  }
+
+  private ownReads(accepted: Socket): Socket {
+    // Ciphertext goes to OpenSSL by another way.
+    if (this.options.tls !== undefined) return accepted;
+    const socket = takeOver(accepted);
+    if (socket !== accepted) this.track(socket);
+    return socket;
   }
 
   private openSession(socket: Socket): void {
