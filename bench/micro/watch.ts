@@ -2,7 +2,7 @@
  * How fast the hub tells watches of what was written, with everything up to the bytes that a transport takes, on
  * its own: what sockets and clients cost comes on top.
  */
-import { latin1ToBytes } from "../../src/base/bytes.js";
+import { latin1ToBytes, partsBytes } from "../../src/base/bytes.js";
 import type { RevisionHistory, RevisionLog, RevisionRecord } from "../../src/mvcc/contract.js";
 import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
 import { MvccStore } from "../../src/mvcc/store.js";
@@ -44,7 +44,7 @@ class Sink implements WatchOutlet {
 
   events(watch: Watch, events: EncodedEvents, revision: number): boolean {
     const header = { clusterId: ids.clusterId, memberId: ids.memberId, revision, raftTerm: ids.raftTerm };
-    for (const part of encodeWatchEvents(header, watch.id, events, false)) this.bytes += part.length;
+    this.bytes += partsBytes(encodeWatchEvents(header, watch.id, events, false));
     this.count += events.count;
     return true;
   }

@@ -4,6 +4,7 @@ import { decodeLeaseId, encodeLeaseGrant } from "../apply/lease-requests.js";
 import { RequestField } from "../apply/raft-request.js";
 import { assert } from "../base/assert.js";
 import type { LeaseId } from "../base/brand.js";
+import { allocateBytes, emptyBytes } from "../base/bytes.js";
 import { storeError } from "../base/errors.js";
 import type { Later } from "../base/later.js";
 import { limits } from "../base/limits.js";
@@ -19,7 +20,7 @@ import {
   LeaseTimeToLiveResponse,
 } from "../gen/etcdserver.js";
 import type { HeaderFields, Member, ProposeOptions } from "../member/contract.js";
-import { writeHeader } from "../mvcc/encode.js";
+import { headerBytes } from "../mvcc/encode.js";
 import type { BidiMethod, RpcMethod, UnaryMethod } from "../transport/rpc.js";
 import { generatedCodec } from "./generated-codec.js";
 import { generatedHeader } from "./header.js";
@@ -109,12 +110,13 @@ function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
     // Made before: its revision must not be later than the renewal, or a client could take a lease for alive that
     // was revoked at an earlier one.
     const header = member.header();
-    return member.renewLease(id, { timeoutMs: undefined }).map((ttlSeconds) => ({ header, id, ttlSeconds }));
+    return member.renewLease(id).map((ttlSeconds) => ({ header, id, ttlSeconds }));
   };
   return {
     kind: "bidi",
     path: "/etcdserverpb.Lease/LeaseKeepAlive",
     decode: decodeLeaseId,
+    decodeInPlace: decodeLeaseId,
     encode: encodeKeptAlive,
     handle: (requests, _call, sink) => {
       const give = (answer: KeptAlive): Promise<void> | undefined =>
@@ -126,12 +128,16 @@ function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
 
 /** Header, id and time to live: three ids, a revision, a term and a time. */
 const keptAliveBytesMax = 72;
+const keptAlive = new ProtoWriter(allocateBytes(keptAliveBytesMax));
+let keptAliveBytes = emptyBytes;
 
-/** LeaseKeepAliveResponse */
+/** LeaseKeepAliveResponse. Good until the next call: so a keep-alive's answer takes no memory. */
 function encodeKeptAlive({ header, id, ttlSeconds }: KeptAlive): Uint8Array {
-  const writer = new ProtoWriter(keptAliveBytesMax);
-  writeHeader(writer, header);
-  return writer.bigField(2, id).int64Field(3, ttlSeconds).finish();
+  keptAlive.reset();
+  keptAlive.raw(headerBytes(header)).bigField(2, id).int64Field(3, ttlSeconds);
+  // Most are as long as the one before, and lie in the same memory.
+  if (keptAliveBytes.length !== keptAlive.length) keptAliveBytes = keptAlive.finish();
+  return keptAliveBytes;
 }
 
 function timeToLiveMethod(member: Member): UnaryMethod<LeaseTimeToLiveRequest, LeaseTimeToLiveResponse> {

@@ -37,7 +37,7 @@ export interface WatchDeps {
   readonly random: () => number;
 }
 
-type Encoded = readonly Uint8Array[];
+type Encoded = Uint8Array | readonly Uint8Array[];
 
 /** Events that were given to streams whose clients have not taken them yet. */
 interface Backlog {

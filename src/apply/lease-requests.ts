@@ -36,8 +36,8 @@ export function encodeLeaseId(id: LeaseId): Uint8Array {
   return new ProtoWriter(16).bigField(idField, id).finish();
 }
 
-export function decodeLeaseId(bytes: Uint8Array): LeaseId {
-  const reader = new ProtoReader(bytes);
+export function decodeLeaseId(bytes: Uint8Array, start = 0, end = bytes.length): LeaseId {
+  const reader = new ProtoReader(bytes, start, end);
   let id: LeaseId = 0n;
   while (reader.more) {
     const tag = reader.tag();

@@ -222,8 +222,9 @@ export class ProtoWriter {
     return this.bytes;
   }
 
-  reset(): void {
-    this.view = 0;
+  /** Goes back to where so much was written. */
+  reset(length = 0): void {
+    this.view = length;
   }
 
   /** A non-negative safe integer as a varint. */

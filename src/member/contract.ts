@@ -116,7 +116,7 @@ export interface Member {
    * Keeps a lease alive, whoever leads. Seconds that it lives from now; 0: there is no such lease (any more).
    * Errors: Timeout, TimeoutDueToLeaderFail, RequestTooManyRequests, Stopped.
    */
-  renewLease(lease: LeaseId, options: ProposeOptions): Later<number>;
+  renewLease(lease: LeaseId): Later<number>;
   /** Undefined: there is no such lease. Errors as of `renewLease`. */
   leaseTimes(
     lease: LeaseId,

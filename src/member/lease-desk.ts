@@ -15,7 +15,7 @@ import type { MemberCore } from "./core/core.js";
 import type { Driver } from "./driver.js";
 import type { LeaderWatch } from "./leader-watch.js";
 import { RenewalBatches } from "./renewal-batches.js";
-import { WaitTable } from "./waiters.js";
+import { Waiter, type Waiting, WaitTable } from "./waiters.js";
 
 export interface LeaseDeskOptions {
   readonly memberId: MemberId;
@@ -36,6 +36,34 @@ export interface LeaseDeskDeps {
 /** Pause before a leader is asked again that did not answer; etcd waits as long. */
 const retryPauseMs = 50;
 
+/** A keep-alive of a client. It waits for this member's answer, and where that leads no more, for the leader's. */
+class Renewal extends Later<number> implements Waiting<RenewedSeconds> {
+  constructor(
+    private readonly id: LeaseId,
+    readonly startedMs: number,
+    private readonly renewAtLeader: (id: LeaseId, startedMs: number) => Promise<number>,
+  ) {
+    super();
+  }
+
+  override resolve(seconds: RenewedSeconds): void {
+    if (seconds === undefined) this.askLeader();
+    else super.resolve(seconds);
+  }
+
+  override reject(error: unknown): void {
+    if (isFinal(error)) super.reject(error);
+    else this.askLeader();
+  }
+
+  askLeader(): void {
+    this.renewAtLeader(this.id, this.startedMs).then(
+      (seconds) => super.resolve(seconds),
+      (error: unknown) => super.reject(error),
+    );
+  }
+}
+
 export class LeaseDesk {
   private readonly renewals = new WaitTable<RenewedSeconds>();
   private readonly batches: RenewalBatches;
@@ -49,29 +77,19 @@ export class LeaseDesk {
   }
 
   /** Seconds that the lease lives from now; 0: there is no such lease (any more). Errors: Timeout…, Stopped. */
-  renew(id: LeaseId, options: ProposeOptions): Later<number> {
-    const startedMs = this.deps.clock.monotonicMs();
-    const renewed = new Later<number>();
-    const askLeader = (): void => {
-      this.renewAtLeader(id, { ...options, startedMs }).then(
-        (seconds) => renewed.resolve(seconds),
-        (error: unknown) => renewed.reject(error),
-      );
-    };
+  renew(id: LeaseId): Later<number> {
+    const renewal = new Renewal(id, this.deps.clock.monotonicMs(), this.renewAtLeader);
     if (this.deps.leaders.current !== this.options.memberId) {
-      askLeader();
-      return renewed;
+      renewal.askLeader();
+      return renewal;
     }
     // What most ask for, without the promises that all the rest takes.
     try {
-      this.renewHere(id).settle({
-        resolve: (seconds) => (seconds === undefined ? askLeader() : renewed.resolve(seconds)),
-        reject: (error) => (isFinal(error) ? renewed.reject(error) : askLeader()),
-      });
+      this.enqueue(id, renewal);
     } catch (error) {
-      renewed.reject(error);
+      renewal.reject(error);
     }
-    return renewed;
+    return renewal;
   }
 
   /** Undefined: there is no such lease. Errors: Timeout…, Stopped. */
@@ -90,11 +108,9 @@ export class LeaseDesk {
 
   /** As the leader, if it is one; for other members too. Errors: Stopped, TooManyRequests. */
   renewHere(id: LeaseId): Later<RenewedSeconds> {
-    if (this.stopped) throw storeError("Stopped");
-    const ticket = this.renewals.nextTicket;
-    const done = this.renewals.wait(this.deps.clock.monotonicMs());
-    this.deps.driver.push({ type: "renewLease", ticket, lease: id });
-    return done;
+    const waiter = new Waiter<RenewedSeconds>(this.deps.clock.monotonicMs());
+    this.enqueue(id, waiter);
+    return waiter;
   }
 
   /** As the leader; for other members too. Errors: NotLeader, those of a linearizable read. */
@@ -141,14 +157,17 @@ export class LeaseDesk {
     this.renewals.rejectAll(storeError("Stopped"));
   }
 
-  private renewAtLeader(
-    id: LeaseId,
-    options: ProposeOptions & { readonly startedMs: number },
-  ): Promise<number> {
-    return this.askLeader(options, (leader) =>
+  private enqueue(id: LeaseId, waiting: Waiting<RenewedSeconds>): void {
+    if (this.stopped) throw storeError("Stopped");
+    const ticket = this.renewals.nextTicket;
+    this.renewals.add(waiting);
+    this.deps.driver.push({ type: "renewLease", ticket, lease: id });
+  }
+
+  private readonly renewAtLeader = (id: LeaseId, startedMs: number): Promise<number> =>
+    this.askLeader({ timeoutMs: undefined, startedMs }, (leader) =>
       leader === this.options.memberId ? this.renewHere(id) : this.batches.renew(leader, id),
     );
-  }
 
   private async askLeader<Answer>(
     { timeoutMs, startedMs }: ProposeOptions & { readonly startedMs: number },

@@ -71,6 +71,8 @@ export class RunningMember implements Member {
   private readonly proposals = new WaitTable<ApplyResult>();
   private readonly reads = new WaitTable<void>();
   private readonly requestIds: RequestIds;
+  /** Most answers of a turn have the same. */
+  private lastHeader: HeaderFields | undefined;
   private stopping = false;
   /** Requests that ended without an answer from the log, and reads that no quorum confirmed in time. */
   readonly failures = { proposals: 0, reads: 0 };
@@ -103,8 +105,11 @@ export class RunningMember implements Member {
   }
 
   header(revision: Revision = this.deps.core.state.deps.mvcc.revision): HeaderFields {
-    const { clusterId, memberId } = this;
-    return { clusterId, memberId, revision, raftTerm: this.deps.core.raft.state.term };
+    const raftTerm = this.deps.core.raft.state.term;
+    if (this.lastHeader?.revision !== revision || this.lastHeader.raftTerm !== raftTerm) {
+      this.lastHeader = { clusterId: this.clusterId, memberId: this.memberId, revision, raftTerm };
+    }
+    return this.lastHeader;
   }
 
   propose(field: RequestField, body: Uint8Array, _options: ProposeOptions): Later<ApplyResult> {
@@ -146,8 +151,8 @@ export class RunningMember implements Member {
     return hashKvAt(revision, this.deps);
   }
 
-  renewLease(lease: LeaseId, options: ProposeOptions): Later<number> {
-    return this.leaseDesk.renew(lease, options);
+  renewLease(lease: LeaseId): Later<number> {
+    return this.leaseDesk.renew(lease);
   }
 
   leaseTimes(

@@ -9,14 +9,19 @@
 
 import { assert } from "../base/assert.js";
 import { storeError } from "../base/errors.js";
-import { Later } from "../base/later.js";
+import { Later, type LaterListener } from "../base/later.js";
 import { limits } from "../base/limits.js";
 
 /** Names a waiter: the first is 1. */
 export type WaitTicket = number;
 
-class Waiter<Value> extends Later<Value> {
+/** Who is told how it ended. */
+export interface Waiting<Value> extends LaterListener<Value> {
   /** On the monotonic clock. */
+  readonly startedMs: number;
+}
+
+export class Waiter<Value> extends Later<Value> implements Waiting<Value> {
   constructor(readonly startedMs: number) {
     super();
   }
@@ -27,7 +32,7 @@ const ringSizeMin = 256;
 
 export class WaitTable<Value> {
   /** The waiter with ticket t is at place t modulo the size, from `first` to before `next`. */
-  private ring: (Waiter<Value> | undefined)[] = new Array(ringSizeMin).fill(undefined);
+  private ring: (Waiting<Value> | undefined)[] = new Array(ringSizeMin).fill(undefined);
   private first: WaitTicket = 1;
   private next: WaitTicket = 1;
   private waiting = 0;
@@ -43,14 +48,19 @@ export class WaitTable<Value> {
 
   /** Takes the next ticket. Errors: TooManyRequests when as many wait, or came since the oldest, as memory is meant for. */
   wait(startedMs: number): Later<Value> {
+    const waiter = new Waiter<Value>(startedMs);
+    this.add(waiter);
+    return waiter;
+  }
+
+  /** The same for someone who was there before. */
+  add(waiting: Waiting<Value>): void {
     if (this.waiting >= limits.waitingRequestsMax || this.next - this.first >= limits.waitPlacesMax)
       throw storeError("RequestTooManyRequests");
     if (this.next - this.first === this.ring.length) this.resize(this.ring.length * 2);
     const place = this.next++ % this.ring.length;
     this.waiting++;
-    const waiter = new Waiter<Value>(startedMs);
-    this.ring[place] = waiter;
-    return waiter;
+    this.ring[place] = waiting;
   }
 
   /** False where nobody waits with `ticket`. */
@@ -83,7 +93,7 @@ export class WaitTable<Value> {
     while (this.waiting > 0) this.reject(this.first, error);
   }
 
-  private take(ticket: WaitTicket): Waiter<Value> | undefined {
+  private take(ticket: WaitTicket): Waiting<Value> | undefined {
     if (ticket < this.first || ticket >= this.next) return undefined;
     const { ring } = this;
     const place = ticket % ring.length;
@@ -102,7 +112,7 @@ export class WaitTable<Value> {
   }
 
   private resize(size: number): void {
-    const resized: (Waiter<Value> | undefined)[] = new Array(size).fill(undefined);
+    const resized: (Waiting<Value> | undefined)[] = new Array(size).fill(undefined);
     assert(this.next - this.first <= size, "everyone who waits has a place");
     for (let ticket = this.first; ticket < this.next; ticket++) {
       resized[ticket % size] = this.ring[ticket % this.ring.length];

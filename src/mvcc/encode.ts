@@ -96,6 +96,27 @@ function idBytes({ clusterId, memberId }: ResponseHeader): Uint8Array {
   return idMemo.bytes;
 }
 
+/** Answers that leave in one turn of a member have the same header: watches' events, keep-alives. */
+const headerMemo = { revision: -1, raftTerm: -1, memberId: 0n, bytes: new Uint8Array(0) };
+
+/** What `writeHeader` writes. Shared. */
+export function headerBytes(header: ResponseHeader): Uint8Array {
+  const { revision, raftTerm, memberId } = header;
+  if (
+    headerMemo.revision !== revision ||
+    headerMemo.raftTerm !== raftTerm ||
+    headerMemo.memberId !== memberId
+  ) {
+    const writer = new ProtoWriter(headerBytesMax);
+    writeHeader(writer, header);
+    headerMemo.revision = revision;
+    headerMemo.raftTerm = raftTerm;
+    headerMemo.memberId = memberId;
+    headerMemo.bytes = new Uint8Array(writer.finish());
+  }
+  return headerMemo.bytes;
+}
+
 /** Field 1 of every response. */
 export function writeHeader(writer: ProtoWriter, header: ResponseHeader): void {
   writer

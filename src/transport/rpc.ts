@@ -45,9 +45,13 @@ export interface ResponseSink<Response> {
   drained(): Promise<void>;
 }
 
-/** `encode` may give several parts, so that stored bytes are carried and not copied. */
 export interface MethodCodec<Request, Response> {
   decode(bytes: Uint8Array): Request;
+  /**
+   * May give several parts, so that stored bytes are carried and not copied. Memory that is given alone, not in a
+   * list, and is below limits.outputReferenceBytesMin, is copied before `write` returns: the next response of a
+   * streaming method may be made in it.
+   */
   encode(response: Response): Uint8Array | readonly Uint8Array[];
 }
 
@@ -96,6 +100,8 @@ export async function takeRequests<Request>(
 /** Client-streaming methods use it too: they write one response and return. */
 export interface BidiMethod<Request, Response> extends MethodBase<Request, Response> {
   readonly kind: "bidi";
+  /** Where requests are many and small: decodes `bytes[start, end)`, of which it keeps nothing. In place of `decode`. */
+  readonly decodeInPlace?: (bytes: Uint8Array, start: number, end: number) => Request;
   /** `requests` ends when the client half-closes; the call ends when the promise settles. */
   handle(requests: AsyncIterable<Request>, call: CallContext, sink: ResponseSink<Response>): Promise<void>;
 }

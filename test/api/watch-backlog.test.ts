@@ -27,8 +27,8 @@ function call(bench: WatchBench) {
   const written: WatchResponse[] = [];
   const state = { room: Number.POSITIVE_INFINITY, drain: () => {} };
   const sink = {
-    write: (parts: readonly Uint8Array[]) => {
-      written.push(WatchResponse.decode(concatBytes(parts)));
+    write: (parts: Uint8Array | readonly Uint8Array[]) => {
+      written.push(WatchResponse.decode(concatBytes([parts].flat())));
       return --state.room > 0;
     },
     drained: () =>
@@ -51,7 +51,7 @@ function call(bench: WatchBench) {
         });
     }
   }
-  const { handle } = method as BidiMethod<WatchRequest, readonly Uint8Array[]>;
+  const { handle } = method as BidiMethod<WatchRequest, Uint8Array | readonly Uint8Array[]>;
   void handle(incoming(), {} as CallContext, sink);
   const ask = async (request: WatchRequest): Promise<void> => {
     requests.push(request);

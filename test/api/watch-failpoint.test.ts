@@ -12,7 +12,7 @@ import type { BidiMethod, CallContext } from "../../src/transport/rpc.js";
 import { put } from "../mvcc/fakes.js";
 import { WatchBench, watchCreate } from "../mvcc/watch/fixture.js";
 
-type WatchMethod = BidiMethod<WatchRequest, readonly Uint8Array[]>;
+type WatchMethod = BidiMethod<WatchRequest, Uint8Array | readonly Uint8Array[]>;
 
 afterEach(() => {
   failpoints.beforeSendWatchResponse = undefined;
@@ -43,8 +43,8 @@ test("beforeSendWatchResponse lies before each answer with events, and before no
     yield { kind: "create", create: watchCreate("a") };
   }
   const sink = {
-    write: (answer: readonly Uint8Array[]) => {
-      const { created, events } = WatchResponse.decode(concatBytes(answer));
+    write: (answer: Uint8Array | readonly Uint8Array[]) => {
+      const { created, events } = WatchResponse.decode(concatBytes([answer].flat()));
       order.push(created ? "created" : `${events.length} event`);
       return true;
     },

@@ -3,7 +3,7 @@
  * while, in order, as in a stream of HTTP/2. What the client has not read fills a window; when that is full the
  * service is told that its client is behind. The service itself (api/) is the real one.
  */
-import { concatBytes } from "../../src/base/bytes.js";
+import { concatBytes, copyBytes } from "../../src/base/bytes.js";
 import { StoreError } from "../../src/base/errors.js";
 import { type CallContext, RpcStatus, StatusCode } from "../../src/transport/rpc.js";
 import type { MemberProcess, Running } from "./member-process.js";
@@ -136,7 +136,7 @@ export class StreamCall implements CallContext {
   }
 
   private write(encoded: Uint8Array | readonly Uint8Array[]): boolean {
-    const bytes = encoded instanceof Uint8Array ? encoded.slice() : concatBytes(encoded);
+    const bytes = encoded instanceof Uint8Array ? copyBytes(encoded) : concatBytes(encoded);
     const { scheduler, trace } = this.deps;
     trace.bytes(bytes);
     const compacted = this.process.running!.core.state.deps.mvcc.compactedRevision;

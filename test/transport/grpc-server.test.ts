@@ -16,6 +16,17 @@ function watchCancel(call: CallContext): void {
   cancelled = new Promise((resolve) => call.onCancel(resolve));
 }
 
+function exceptThirteen(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  if (end - start === 13) throw new Error("thirteen");
+  return bytes.slice(start, end);
+}
+
+const sumMethod = bidi("Sum", async (requests, _call, sink) => {
+  let bytes = 0;
+  for await (const request of requests) bytes += request.length;
+  sink.write(Buffer.from(String(bytes)));
+});
+
 const methods: readonly RpcMethod[] = [
   ...commonMethods,
   unary("Hang", (_request, call) => {
@@ -47,11 +58,13 @@ const methods: readonly RpcMethod[] = [
     sink.write(Buffer.from("one"));
     throw new RpcStatus(StatusCode.Aborted, "later");
   }),
-  bidi("Sum", async (requests, _call, sink) => {
-    let bytes = 0;
-    for await (const request of requests) bytes += request.length;
-    sink.write(Buffer.from(String(bytes)));
-  }),
+  sumMethod,
+  {
+    ...sumMethod,
+    path: "/test.Test/SumInPlace",
+    decode: exceptThirteen,
+    decodeInPlace: exceptThirteen,
+  },
   bidi("Watch", async (requests, call, sink) => {
     watchCancel(call);
     sink.write(Buffer.from("created"));
@@ -174,15 +187,29 @@ describe.each([
     expect(messages).toEqual(["one"]);
   });
 
-  test("client streaming: messages of all sizes are counted", async () => {
-    const stream = client.bidi("Sum");
-    let bytes = 0;
-    for (const size of [0, 1, 16_383, 16_384, 65_535, 1_000_000, 7]) {
-      bytes += size;
-      stream.write(randomBytes(size));
-    }
-    stream.end();
-    expect((await collect(stream)).map(String)).toEqual([String(bytes)]);
+  test.each(["Sum", "SumInPlace"])(
+    "client streaming: messages of all sizes are counted (%s)",
+    async (name) => {
+      const stream = client.bidi(name);
+      let bytes = 0;
+      for (const size of [0, 1, 16_383, 16_384, 65_535, 1_000_000, 7]) {
+        bytes += size;
+        stream.write(randomBytes(size));
+      }
+      stream.end();
+      expect((await collect(stream)).map(String)).toEqual([String(bytes)]);
+    },
+  );
+
+  test("a request that can not be decoded where it lies ends its call", async () => {
+    const stream = client.bidi("SumInPlace");
+    const ended = new Promise((resolve) => stream.on("error", resolve));
+    stream.write(Buffer.alloc(13));
+    stream.resume();
+    expect(await ended).toMatchObject({
+      code: status.INTERNAL,
+      details: "grpc: failed to unmarshal the received message: thirteen",
+    });
   });
 
   test("a bidirectional stream echoes while it is open", async () => {

@@ -96,6 +96,21 @@ test("an answer that fits leaves as head, data and trailers", () => {
   expect(ended).toEqual([1]);
 });
 
+test("a message that has to wait is as it was written, whatever is made in its memory next", () => {
+  const { sender, sent } = bound(new Fixture());
+  const stream = new Stream(1, 4, 0);
+  const memory = Buffer.from("one ");
+  const prefix = Buffer.from(".");
+  for (const text of ["one ", "two ", "six "]) {
+    memory.write(text);
+    sender.data(stream, prefix, memory, 5);
+    prefix.write("!");
+  }
+  stream.sendWindow.bytes = 100;
+  sender.windowGrew(stream);
+  expect(dataOf(sent(), 1).toString()).toBe(".one !two !six ");
+});
+
 test("a small answer does not wait for a large one that came before it", () => {
   const { sender, sent } = bound(new Fixture());
   sender.connectionWindow.bytes = 0x7fff_ffff;

@@ -1,8 +1,9 @@
 /** WatchRequest from the wire, WatchResponse to it. */
 import type { Revision } from "../../base/brand.js";
-import { emptyBytes, utf8Bytes } from "../../base/bytes.js";
-import { ProtoReader, ProtoWriter } from "../../base/protowire.js";
-import { type ResponseHeader, writeHeader } from "../encode.js";
+import { allocateBytes, emptyBytes, utf8Bytes } from "../../base/bytes.js";
+import { limits } from "../../base/limits.js";
+import { ProtoReader, ProtoWriter, varintBigSize, varintSize } from "../../base/protowire.js";
+import { headerBytes, type ResponseHeader, writeHeader } from "../encode.js";
 import type { EncodedEvents } from "./event-batch.js";
 import { type WatchCreate, type WatchId, WatchOption } from "./watch.js";
 
@@ -106,42 +107,60 @@ export function encodeWatchAnswer(header: ResponseHeader, answer: WatchAnswer): 
   return [writer.finish()];
 }
 
-/** Memory that heads are cut from; small, because one head that waits keeps all of it. */
-const headPoolBytes = 4096;
-let heads = new ProtoWriter(headPoolBytes);
+/**
+ * An answer with events as it was last made, for watch ids of one size. Most often the next one is the same for
+ * another watch: then only its id is put into it.
+ */
+class EventsAnswer {
+  private readonly writer = new ProtoWriter(allocateBytes(limits.outputReferenceBytesMin));
+  private header: Uint8Array | undefined;
+  private events: EncodedEvents | undefined;
+  private fragment = false;
+  private bytes = emptyBytes;
 
-/** All watches that are told of one batch get the same header, so its bytes are made once. */
-const headerMemo = { revision: -1, raftTerm: -1, memberId: 0n, bytes: emptyBytes };
-
-function headerBytes(header: ResponseHeader): Uint8Array {
-  const { revision, raftTerm, memberId } = header;
-  if (
-    headerMemo.revision !== revision ||
-    headerMemo.raftTerm !== raftTerm ||
-    headerMemo.memberId !== memberId
-  ) {
-    const writer = new ProtoWriter(watchHeadBytesMax);
-    writeHeader(writer, header);
-    Object.assign(headerMemo, { revision, raftTerm, memberId, bytes: writer.finish() });
+  /** Good until the next call. */
+  with(header: Uint8Array, watchId: WatchId, events: EncodedEvents, fragment: boolean): Uint8Array {
+    const { writer } = this;
+    if (this.header === header && this.events === events && this.fragment === fragment) {
+      writer.reset(header.length);
+      writeWatchId(writer, watchId);
+      return this.bytes;
+    }
+    writer.reset();
+    writer.raw(header);
+    writeWatchId(writer, watchId);
+    writer.boolField(7, fragment).raw(events.parts[0]!);
+    this.header = header;
+    this.events = events;
+    this.fragment = fragment;
+    if (this.bytes.length !== writer.length) this.bytes = writer.finish();
+    return this.bytes;
   }
-  return headerMemo.bytes;
 }
 
-/** Header, watch id and events; `fragment`: more of the same answer follows. The parts of `events` are shared. */
+/** By the size of the id. */
+const eventsAnswers: EventsAnswer[] = [];
+
+/**
+ * Header, watch id and events; `fragment`: more of the same answer follows. A small answer is good until the next
+ * call; the parts of a large one share the memory of `events`.
+ */
 export function encodeWatchEvents(
   header: ResponseHeader,
   watchId: WatchId,
   events: EncodedEvents,
   fragment: boolean,
-): readonly Uint8Array[] {
-  if (heads.length > headPoolBytes - watchHeadBytesMax) heads = new ProtoWriter(headPoolBytes);
-  const from = heads.length;
-  heads.raw(headerBytes(header));
-  writeWatchId(heads, watchId);
-  heads.boolField(7, fragment);
-  const head = heads.memory.subarray(from, heads.length);
-  const { parts } = events;
-  return parts.length === 1 ? [head, parts[0]!] : [head, ...parts];
+): Uint8Array | readonly Uint8Array[] {
+  if (events.parts.length === 1 && events.bytes <= limits.outputReferenceBytesMin - watchHeadBytesMax) {
+    const size = watchIdSize(watchId);
+    eventsAnswers[size] ??= new EventsAnswer();
+    return eventsAnswers[size].with(headerBytes(header), watchId, events, fragment);
+  }
+  const head = new ProtoWriter(watchHeadBytesMax);
+  writeHeader(head, header);
+  writeWatchId(head, watchId);
+  head.boolField(7, fragment);
+  return [head.finish(), ...events.parts];
 }
 
 /** What `encodeWatchEvents` puts before the events, at most: header, id, flag. */
@@ -150,4 +169,9 @@ export const watchHeadBytesMax = 60;
 function writeWatchId(writer: ProtoWriter, watchId: WatchId): void {
   if (typeof watchId === "number") writer.int64Field(2, watchId);
   else writer.bigField(2, watchId);
+}
+
+function watchIdSize(watchId: WatchId): number {
+  if (watchId === 0) return 0;
+  return typeof watchId === "number" ? varintSize(watchId) : varintBigSize(watchId);
 }

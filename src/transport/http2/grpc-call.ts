@@ -116,9 +116,7 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     try {
       return this.codec.decode(bytes);
     } catch (error) {
-      if (error instanceof AssertionError) throw error;
-      const text = error instanceof Error ? error.message : String(error);
-      throw new RpcStatus(StatusCode.Internal, `${failureText}: ${text}`);
+      throw decodeFailure(error, failureText);
     }
   }
 
@@ -224,4 +222,11 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
 
   /** For what waits inside the call itself. */
   protected onCancelled(): void {}
+}
+
+/** What a client is told whose request can not be decoded. */
+export function decodeFailure(error: unknown, failureText: string): RpcStatus {
+  if (error instanceof AssertionError) throw error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new RpcStatus(StatusCode.Internal, `${failureText}: ${text}`);
 }

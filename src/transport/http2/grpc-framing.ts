@@ -34,6 +34,15 @@ export function keepableSlice(bytes: Buffer, start: number, end: number): Uint8A
   return copy;
 }
 
+/** True where `bytes[start, end)`, a frame's payload, is one message that is not compressed, and nothing else. */
+export function isWholeMessage(bytes: Buffer, start: number, end: number): boolean {
+  return (
+    end - start >= messagePrefixBytes &&
+    bytes[start] === 0 &&
+    bytes.readUInt32BE(start + 1) === end - start - messagePrefixBytes
+  );
+}
+
 /** Throws where a client announces more than is allowed, in grpc-go's words. */
 export function checkMessageSize(length: number, receiveBytesMax: number): void {
   if (length > receiveBytesMax) {

@@ -1,11 +1,13 @@
 /** A call with a stream of requests: bidirectional, and client streaming. */
 import { type BidiMethod, RpcStatus, StatusCode } from "../rpc.js";
 import { decompressMessage } from "./compression.js";
-import { type CallDeps, GrpcCall } from "./grpc-call.js";
-import { MessageReader, messagePrefixBytes } from "./grpc-framing.js";
+import { type CallDeps, decodeFailure, GrpcCall } from "./grpc-call.js";
+import { checkMessageSize, isWholeMessage, MessageReader, messagePrefixBytes } from "./grpc-framing.js";
 import { RequestQueue } from "./grpc-requests.js";
 import { CallSink, cancelledStatus } from "./grpc-sink.js";
 import type { RequestHead } from "./request-head.js";
+
+const decodeFailureText = "grpc: failed to unmarshal the received message";
 
 export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
   private readonly reader: MessageReader;
@@ -26,7 +28,7 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
     });
     this.reader = new MessageReader(receiveBytesMax, (bytes, compressed) => {
       const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
-      const request = this.decode(message, "grpc: failed to unmarshal the received message");
+      const request = this.decode(message, decodeFailureText);
       this.countReceived(message.length);
       this.requests.push(request, messagePrefixBytes + bytes.length);
     });
@@ -42,7 +44,7 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
   override data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.over) return;
     try {
-      this.reader.push(bytes, start, end);
+      if (!this.takeInPlace(bytes, start, end)) this.reader.push(bytes, start, end);
     } catch (error) {
       this.abort(error);
       return;
@@ -69,6 +71,24 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
   protected override onCancelled(): void {
     this.sink.cancel();
     this.requests.fail(cancelledStatus());
+  }
+
+  /** The common case, where the method allows for it: a frame that is exactly one message. */
+  private takeInPlace(bytes: Buffer, start: number, end: number): boolean {
+    const { decodeInPlace } = this.method;
+    if (decodeInPlace === undefined || !this.reader.atBoundary || !isWholeMessage(bytes, start, end))
+      return false;
+    const from = start + messagePrefixBytes;
+    checkMessageSize(end - from, this.deps.service.options.receiveBytesMax);
+    let request: Request;
+    try {
+      request = decodeInPlace(bytes, from, end);
+    } catch (error) {
+      throw decodeFailure(error, decodeFailureText);
+    }
+    this.countReceived(end - from);
+    this.requests.push(request, end - start);
+    return true;
   }
 
   private async run(): Promise<void> {

@@ -9,7 +9,13 @@ import {
 } from "../rpc.js";
 import { decompressMessage } from "./compression.js";
 import { type CallDeps, GrpcCall } from "./grpc-call.js";
-import { checkMessageSize, keepableSlice, MessageReader, messagePrefixBytes } from "./grpc-framing.js";
+import {
+  checkMessageSize,
+  isWholeMessage,
+  keepableSlice,
+  MessageReader,
+  messagePrefixBytes,
+} from "./grpc-framing.js";
 import { CallSink } from "./grpc-sink.js";
 import type { RequestHead } from "./request-head.js";
 
@@ -55,13 +61,10 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
   /** The common case: a frame that is exactly one message. */
   private takeWhole(bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     if (start === end) return true;
-    if (this.reader !== undefined || this.message !== undefined || end - start < messagePrefixBytes)
+    if (this.reader !== undefined || this.message !== undefined || !isWholeMessage(bytes, start, end))
       return false;
-    if (bytes[start] !== 0) return false;
-    const length = bytes.readUInt32BE(start + 1);
-    if (start + messagePrefixBytes + length !== end) return false;
-    checkMessageSize(length, this.deps.service.options.receiveBytesMax);
     const from = start + messagePrefixBytes;
+    checkMessageSize(end - from, this.deps.service.options.receiveBytesMax);
     const borrowed = endStream && this.borrowsRequest;
     this.message = borrowed ? bytes.subarray(from, end) : keepableSlice(bytes, from, end);
     return true;

@@ -4,6 +4,7 @@
  * answer does not delay the small ones beside it.
  */
 import { answerPieceOf } from "../../base/answer-pieces.js";
+import { concatBytes, copyBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 import { SendWindow } from "./flow-control.js";
 import type { Output } from "./output.js";
@@ -90,10 +91,10 @@ export class Sender {
       return true;
     }
     const outbox = stream.openOutbox();
-    // The prefix may be shared memory (grpc-framing.ts); what waits needs its own.
-    if (prefix.length > 0) outbox.parts.push(Uint8Array.from(prefix));
-    if (parts instanceof Uint8Array) outbox.parts.push(parts);
-    else outbox.parts.push(...parts);
+    // The prefix is shared memory (grpc-framing.ts), and so may be a small message (rpc.ts): what waits needs its own.
+    if (!(parts instanceof Uint8Array)) outbox.parts.push(copyBytes(prefix), ...parts);
+    else if (bytes < limits.outputReferenceBytesMin) outbox.parts.push(concatBytes([prefix, parts]));
+    else outbox.parts.push(copyBytes(prefix), parts);
     outbox.dataBytes += bytes;
     this.waitingBytes += bytes;
     this.schedule(stream);

@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes } from "../../../src/base/bytes.js";
 import { WatchCreateRequest, WatchRequest, WatchResponse } from "../../../src/gen/etcdserver.js";
-import { decodeWatchRequest, encodeWatchAnswer } from "../../../src/mvcc/watch/codec.js";
+import { KeyValue } from "../../../src/gen/kv.js";
+import { decodeWatchRequest, encodeWatchAnswer, encodeWatchEvents } from "../../../src/mvcc/watch/codec.js";
+import { EncodedEvents } from "../../../src/mvcc/watch/event-batch.js";
 import { WatchOption } from "../../../src/mvcc/watch/watch.js";
 
 const bytes = fc.uint8Array({ maxLength: 4 });
@@ -90,6 +92,40 @@ test("an answer is read by the generated code as it was meant", () => {
         fragment: false,
         events: [],
       });
+    }),
+  );
+});
+
+test("events go to each watch under its own id, in whatever order watches, batches and revisions take turns", () => {
+  const pair = (valueBytes: number) => {
+    const value = new Uint8Array(valueBytes).fill(valueBytes);
+    return KeyValue.encode(KeyValue.fromPartial({ key: Uint8Array.of(1), value })).finish();
+  };
+  const batches = [[1], [300], [2, 3], [5_000], [8_100], [9_000], [20_000, 1]].map(
+    (sizes) =>
+      new EncodedEvents(sizes.map((size) => ({ kind: "put", pair: pair(size), previous: undefined }))),
+  );
+  const told = fc.record({
+    id: fc.oneof(fc.nat({ max: 3 }), fc.constantFrom(100, 127, 128, -1, 2 ** 53 - 1), watchId),
+    batch: fc.nat({ max: batches.length - 1 }),
+    revision: fc.integer({ min: 1, max: 2 }),
+    fragment: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(told, { maxLength: 40 }), (all) => {
+      for (const { id, batch, revision, fragment } of all) {
+        const events = batches[batch]!;
+        const header = { clusterId: 5n, memberId: 7n, revision, raftTerm: 3 };
+        const bytes = concatBytes([encodeWatchEvents(header, id, events, fragment)].flat());
+        const decoded = WatchResponse.decode(bytes);
+        expect(decoded).toMatchObject({
+          header: { clusterId: 5n, memberId: 7n, revision: BigInt(revision), raftTerm: 3n },
+          watchId: BigInt(id),
+          fragment,
+        });
+        expect(Buffer.compare(bytes.subarray(-events.bytes), concatBytes(events.parts))).toBe(0);
+        expect(decoded.events).toHaveLength(events.count);
+      }
     }),
   );
 });

@@ -70,7 +70,7 @@ export class FakeClient implements WatchOutlet {
 
   events(watch: Watch, events: EncodedEvents, revision: Revision): boolean {
     this.eventBytes.push(events.parts);
-    const bytes = concatBytes(encodeWatchEvents({ ...header, revision }, watch.id, events, false));
+    const bytes = concatBytes([encodeWatchEvents({ ...header, revision }, watch.id, events, false)].flat());
     const decoded = WatchResponse.decode(bytes);
     return this.tell(watch.id, {
       revision: Number(decoded.header!.revision),
