@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { lendAnswerPiece, takeAnswerPiece } from "../../src/base/answer-pieces.js";
+import { limits } from "../../src/base/limits.js";
 import { encodeHeaders } from "../../src/transport/http2/hpack-encoder.js";
 import { Output } from "../../src/transport/http2/output.js";
 import { Sender } from "../../src/transport/http2/sender.js";
@@ -96,20 +97,23 @@ test("an answer that fits leaves as head, data and trailers", () => {
   expect(ended).toEqual([1]);
 });
 
-test("a message that has to wait is as it was written, whatever is made in its memory next", () => {
-  const { sender, sent } = bound(new Fixture());
-  const stream = new Stream(1, 4, 0);
-  const memory = Buffer.from("one ");
-  const prefix = Buffer.from(".");
-  for (const text of ["one ", "two ", "six "]) {
-    memory.write(text);
-    sender.data(stream, prefix, memory, 5);
-    prefix.write("!");
-  }
-  stream.sendWindow.bytes = 100;
-  sender.windowGrew(stream);
-  expect(dataOf(sent(), 1).toString()).toBe(".one !two !six ");
-});
+test.each([4, limits.outputReferenceBytesMin - 1])(
+  "a message of %s bytes that has to wait is as it was written, whatever is made in its memory next",
+  (size) => {
+    const { sender, sent } = bound(new Fixture());
+    const stream = new Stream(1, 4, 0);
+    const memory = Buffer.alloc(size);
+    const prefix = Buffer.alloc(1);
+    for (const text of ["1", "2", "3"]) {
+      memory.fill(text);
+      prefix.fill(text);
+      sender.data(stream, prefix, memory, 1 + size);
+    }
+    stream.sendWindow.bytes = 3 * (1 + size);
+    sender.windowGrew(stream);
+    expect(dataOf(sent(), 1).toString()).toBe(["1", "2", "3"].map((text) => text.repeat(1 + size)).join(""));
+  },
+);
 
 test("a small answer does not wait for a large one that came before it", () => {
   const { sender, sent } = bound(new Fixture());

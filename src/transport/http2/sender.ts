@@ -93,7 +93,7 @@ export class Sender {
     const outbox = stream.openOutbox();
     // The prefix is shared memory (grpc-framing.ts), and so may be a small message (rpc.ts): what waits needs its own.
     if (!(parts instanceof Uint8Array)) outbox.parts.push(copyBytes(prefix), ...parts);
-    else if (bytes < limits.outputReferenceBytesMin) outbox.parts.push(concatBytes([prefix, parts]));
+    else if (parts.length < limits.outputReferenceBytesMin) outbox.parts.push(concatBytes([prefix, parts]));
     else outbox.parts.push(copyBytes(prefix), parts);
     outbox.dataBytes += bytes;
     this.waitingBytes += bytes;
