@@ -1,8 +1,9 @@
 /** Linearizable reads on the leader. Raft thesis, section 6.4. */
 import { unreachable } from "../base/assert.js";
-import type { Index } from "../base/brand.js";
+import type { Index, MemberId } from "../base/brand.js";
 import type { ReadIndexMessage } from "./message.js";
 import { noMember } from "./message.js";
+import { jointVoteResult } from "./quorum/joint.js";
 import { broadcastHeartbeat } from "./replication.js";
 import type { RaftState } from "./state.js";
 
@@ -18,6 +19,19 @@ function committedInTerm(state: RaftState): boolean {
   return state.log.term(state.log.committed) === state.term;
 }
 
+/**
+ * True where `from`, who passed a read on, makes a quorum with the leader: then its message is all the confirmation that
+ * this read needs, and a round of heartbeats is spared. When it sent that it followed this leader, so it had not voted in
+ * any later term; nor has the leader until now. Any quorum that could have elected another has one of the two in it, so
+ * until then there was no other, and all that was committed this leader knows. It says nothing of other reads: they
+ * may have come after it was sent.
+ */
+function vouchesWithLeader(state: RaftState, from: MemberId): boolean {
+  if (from === noMember || from === state.id) return false;
+  const votes = new Map([state.id, from].map((id) => [id, true]));
+  return jointVoteResult(state.tracker.config, votes) === "won";
+}
+
 /** The commit index moved in this term: reads that waited for that go on. */
 export function releasePostponedReads(state: RaftState): void {
   for (const message of state.reads.takePostponed()) confirmRead(state, message);
@@ -27,6 +41,10 @@ function confirmRead(state: RaftState, message: ReadIndexMessage): void {
   const { readOnlyOption } = state.config;
   switch (readOnlyOption) {
     case "safe":
+      if (vouchesWithLeader(state, message.from)) {
+        answerRead(state, message, state.log.committed);
+        return;
+      }
       if (!state.reads.add(message, state.log.committed)) return;
       state.reads.acknowledge(state.id, state.reads.heartbeatContext());
       broadcastHeartbeat(state);

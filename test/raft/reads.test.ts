@@ -114,6 +114,71 @@ describe("a read is confirmed by a round of heartbeats", () => {
   });
 });
 
+describe("a read that another voter passes on", () => {
+  it("needs no heartbeats where that voter and the leader are a quorum", () => {
+    const cluster = network(3);
+    cluster.elect(1);
+    cluster.propose(1, "a");
+    cluster.isolate(3);
+    cluster.node(2).readIndex(utf8Bytes("r"));
+    const [question] = cluster.peer(2).drain();
+    cluster.node(1).step(question!);
+    const answers = cluster.peer(1).drain();
+    expect(answers.map(({ type, to }) => `${type} to ${to}`)).toEqual(["MsgReadIndexResp to 2"]);
+    for (const answer of answers) cluster.node(2).step(answer);
+    cluster.peer(2).drain();
+    expect(contexts(cluster.peer(2))).toEqual(["r@2"]);
+  });
+
+  it("confirms no other: the leader's own, which may have come later, waits for its round", () => {
+    const cluster = network(3);
+    cluster.elect(1);
+    cluster.node(2).readIndex(utf8Bytes("r"));
+    const [question] = cluster.peer(2).drain();
+    cluster.isolate(2, 3);
+    cluster.node(1).readIndex(utf8Bytes("own"));
+    cluster.node(1).step(question!);
+    cluster.peer(1).drain();
+    expect(cluster.peer(1).readStates).toEqual([]);
+  });
+
+  it.each([
+    ["one of five voters", confState([1n, 2n, 3n, 4n, 5n])],
+    ["a learner", confState([1n, 3n, 4n], { learners: [2n] })],
+    [
+      "a voter of one half of a joint configuration",
+      confState([1n, 2n, 3n], { votersOutgoing: [1n, 4n, 5n] }),
+    ],
+  ])("takes a round of heartbeats from %s", (_, members) => {
+    const cluster = new Network([1n, 2n, 3n, 4n, 5n].map((id) => new Peer(id, logOf(members))));
+    cluster.elect(1);
+    cluster.node(2).readIndex(utf8Bytes("r"));
+    const [question] = cluster.peer(2).drain();
+    cluster.node(1).step(question!);
+    const answers = cluster.peer(1).drain();
+    expect(answers.map(({ type }) => type)).not.toContain("MsgReadIndexResp");
+    expect(beats(answers).length).toBeGreaterThan(0);
+  });
+
+  it("arriving late at a leader deposed meanwhile, gets an answer that its voter, in a later term, does not hear", () => {
+    const cluster = network(3);
+    cluster.elect(1);
+    cluster.node(3).readIndex(utf8Bytes("r"));
+    const [question] = cluster.peer(3).drain();
+    cluster.isolate(1);
+    cluster.elect(2);
+    cluster.propose(2, "newer");
+    cluster.node(1).step(question!);
+    const answers = cluster.peer(1).drain();
+    expect(answers.map(({ type, term }) => `${type} of term ${term}`)).toEqual([
+      "MsgReadIndexResp of term 1",
+    ]);
+    for (const answer of answers) cluster.node(3).step(answer);
+    cluster.peer(3).drain();
+    expect(contexts(cluster.peer(3))).toEqual([]);
+  });
+});
+
 describe("a new leader", () => {
   it.each<Options>([{}, { readOnlyOption: "leaseBased", checkQuorum: true }])(
     "does not answer before the first commit of its term: it may not know what was committed (%j)",

@@ -49,7 +49,7 @@ const within: Readonly<Record<PlantedBug, Expectation>> = {
   "apply-before-committed-elsewhere": { seeds: 3, foundBy: ["committed is durable"] },
   "serve-unconfirmed-read": { seeds: 30, foundBy: ["read index"] },
   "progress-overtakes-events": { seeds: 10, foundBy: ["watch bookmarkable"] },
-  "event-lost-at-seam": { seeds: 10, foundBy: ["watch bookmarkable"] },
+  "event-lost-at-seam": { seeds: 10, foundBy: ["watch bookmarkable", "watch reliable"] },
   "watch-not-told-of-snapshot": {
     seeds: 10,
     foundBy: ["watch reliable", "watch bookmarkable"],
