@@ -45,6 +45,10 @@ export const limits = {
   blockCacheMemoryPart: 1 / 8,
   /** Applied bytes that start a flush to LevelDB at once; less waits for the next heartbeat, so that blocks fill. */
   flushBytes: 1 * mib,
+  /** Values that wait for a flush are gathered in pieces of memory of this size. */
+  pendingPageBytes: 64 * kib,
+  /** Those kept for the next values: what a flush of `flushBytes` gives back. */
+  pendingPagesSpare: 16,
   /** Blocks that a pass over the store (scan, compaction, image) takes from LevelDB at once: one crossing, about 1 ms of checking and repacking. */
   blockReadBytesMax: 512 * kib,
   /** Revisions written to LevelDB in one batch, where there is a choice: about 2 ms of packing, checking and copying. */

@@ -2,11 +2,12 @@
  * Older entries of the log, packed: a member keeps thousands of them for followers that lag, and each as an object
  * with a payload somewhere would cost three times its bytes, and the collector would move every one of them.
  *
- * Payloads stand one after the other in pages of limits.logPageBytes; term, type and end of each stand beside them.
- * The memory of a page that was dropped serves the next one, so what is read is a copy.
+ * Payloads stand one after the other at the beginning of pages of limits.logPageBytes, and three numbers for each, its
+ * term, type and end, at the end of the page, the first entry's last. So a page is one piece of memory, which serves
+ * the next page when it was dropped; what is read is therefore a copy.
  *
- * Example: pages of 8 bytes; payloads "abc", "defg", "hi" make the pages "abcdefg" (ends 3, 7) and "hi" (ends 2).
- * `dropFirst(1)` leaves the first page where it is and counts from its second entry on.
+ * Example: pages with room for two; payloads "abc", "defg", "hi" make the pages "abcdefg" (ends 3, 7) and "hi" (ends
+ * 2). `dropFirst(1)` leaves the first page where it is and counts from its second entry on.
  */
 import { assert } from "../base/assert.js";
 import type { Index, Term } from "../base/brand.js";
@@ -17,11 +18,14 @@ import type { Entry, EntryType } from "./types.js";
 interface Page {
   /** Position of its first entry, counted from the first that was ever added. */
   readonly first: number;
-  readonly terms: Term[];
-  readonly types: EntryType[];
-  readonly ends: number[];
+  count: number;
   readonly bytes: Uint8Array;
+  /** The same memory: read from its end, term, type and end of each entry. */
+  readonly numbers: Float64Array;
 }
+
+const numbersPerEntry = 3;
+const entryNumbersBytes = numbersPerEntry * Float64Array.BYTES_PER_ELEMENT;
 
 export class EntryPages {
   private pages: Page[] = [];
@@ -39,7 +43,7 @@ export class EntryPages {
   termAt(position: number): Term {
     const at = this.start + position;
     const page = this.pageOf(at);
-    return page.terms[at - page.first]!;
+    return page.numbers[numbersAt(page, at - page.first)]!;
   }
 
   /** The entry at a position, in memory of its own; `index` is its index. */
@@ -47,24 +51,27 @@ export class EntryPages {
     const at = this.start + position;
     const page = this.pageOf(at);
     const slot = at - page.first;
-    const from = slot === 0 ? 0 : page.ends[slot - 1]!;
-    const end = page.ends[slot]!;
+    const from = endOf(page, slot - 1);
+    const end = endOf(page, slot);
     const data = from === end ? emptyBytes : copyBytes(page.bytes.subarray(from, end));
-    return { term: page.terms[slot]!, index, type: page.types[slot]!, data };
+    const numbers = numbersAt(page, slot);
+    return { term: page.numbers[numbers]!, index, type: page.numbers[numbers + 1] as EntryType, data };
   }
 
   push({ term, type, data }: Entry): void {
     let page = this.pages.at(-1);
-    let used = page?.ends.at(-1) ?? 0;
-    if (page === undefined || used + data.length > page.bytes.length) {
-      page = { first: this.end, terms: [], types: [], ends: [], bytes: this.memory(data.length) };
-      used = 0;
+    if (page === undefined || freeBytes(page) < data.length + entryNumbersBytes) {
+      const bytes = this.memory(data.length + entryNumbersBytes);
+      page = { first: this.end, count: 0, bytes, numbers: new Float64Array(bytes.buffer) };
       this.pages.push(page);
     }
+    const used = endOf(page, page.count - 1);
     page.bytes.set(data, used);
-    page.terms.push(term);
-    page.types.push(type);
-    page.ends.push(used + data.length);
+    const numbers = numbersAt(page, page.count);
+    page.numbers[numbers] = term;
+    page.numbers[numbers + 1] = type;
+    page.numbers[numbers + 2] = used + data.length;
+    page.count++;
     this.end++;
   }
 
@@ -83,7 +90,7 @@ export class EntryPages {
     this.end = this.start + count;
     for (let page = this.pages.at(-1); page !== undefined; page = this.pages.at(-1)) {
       const kept = Math.max(0, this.end - page.first);
-      page.terms.length = page.types.length = page.ends.length = Math.min(kept, page.ends.length);
+      page.count = Math.min(kept, page.count);
       if (kept > 0) return;
       this.release(page);
       this.pages.pop();
@@ -103,7 +110,8 @@ export class EntryPages {
   }
 
   private memory(bytesMin: number): Uint8Array {
-    if (bytesMin > limits.logPageBytes) return allocateBytes(bytesMin);
+    // Numbers at its end want whole multiples of their size.
+    if (bytesMin > limits.logPageBytes) return allocateBytes(Math.ceil(bytesMin / 8) * 8);
     return this.spare.pop() ?? allocateBytes(limits.logPageBytes);
   }
 
@@ -111,4 +119,18 @@ export class EntryPages {
     if (bytes.length === limits.logPageBytes && this.spare.length < limits.logPagesSpare)
       this.spare.push(bytes);
   }
+}
+
+/** Where the numbers of an entry of a page begin. */
+function numbersAt({ numbers }: Page, slot: number): number {
+  return numbers.length - (slot + 1) * numbersPerEntry;
+}
+
+/** Where the payload of an entry ends; 0 before the first. */
+function endOf(page: Page, slot: number): number {
+  return slot < 0 ? 0 : page.numbers[numbersAt(page, slot) + 2]!;
+}
+
+function freeBytes(page: Page): number {
+  return page.bytes.length - endOf(page, page.count - 1) - page.count * entryNumbersBytes;
 }

@@ -16,11 +16,10 @@ import { allocateBytes } from "../../base/bytes.js";
 import { crc32c } from "../../base/crc32c.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
 import type { BlockKey } from "./keys.js";
+import { type RevisionColumns, subMax } from "./revision-columns.js";
 
 export const blockHeaderBytes = 24;
 export const directoryEntryBytes = 12;
-/** A sub revision takes 31 bits. */
-export const subMax = 2 ** 31 - 1;
 /** Records of one block lie at most this far apart in main revision. */
 export const mainDistanceMax = 2 ** 32 - 1;
 const formatVersion = 1;
@@ -133,36 +132,30 @@ export class Block implements BlockKey {
   }
 }
 
-/** Bytes that `record` takes in a block. */
-export function recordBytes(record: RevisionRecord): number {
-  return directoryEntryBytes + record.keyValue.length;
-}
-
-/** A block of `records[from]` up to, without, `records[to]`, in fresh memory. */
-export function encodeBlock(records: readonly RevisionRecord[], from: number, to: number): Block {
+/** A block of the revisions from position `from` up to, without, `to`, in fresh memory. */
+export function encodeBlock(revisions: RevisionColumns, from: number, to: number): Block {
   assert(from < to, "a block holds at least one record");
-  const first = records[from]!;
-  let size = blockHeaderBytes;
-  for (let at = from; at < to; at++) size += recordBytes(records[at]!);
+  const firstMain = revisions.mainAt(from);
+  const values = blockHeaderBytes + (to - from) * directoryEntryBytes;
+  let size = values;
+  for (let at = from; at < to; at++) size += revisions.valueBytesAt(at);
   const bytes = allocateBytes(size);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint32(4, formatVersion, true);
   view.setUint32(8, to - from, true);
-  view.setUint32(12, first.sub, true);
-  view.setUint32(16, first.main >>> 0, true);
-  view.setUint32(20, Math.floor(first.main / 2 ** 32), true);
-  const values = blockHeaderBytes + (to - from) * directoryEntryBytes;
+  view.setUint32(12, revisions.subAt(from), true);
+  view.setUint32(16, firstMain >>> 0, true);
+  view.setUint32(20, Math.floor(firstMain / 2 ** 32), true);
   let entry = blockHeaderBytes;
   let end = 0;
   for (let at = from; at < to; at++) {
-    const record = records[at]!;
-    bytes.set(record.keyValue, values + end);
-    end += record.keyValue.length;
-    view.setUint32(entry, record.main - first.main, true);
-    view.setUint32(entry + 4, record.tombstone ? record.sub + tombstoneBit : record.sub, true);
+    end += revisions.valueBytesAt(at);
+    view.setUint32(entry, revisions.mainAt(at) - firstMain, true);
+    view.setUint32(entry + 4, revisions.directorySubAt(at), true);
     view.setUint32(entry + 8, end, true);
     entry += directoryEntryBytes;
   }
+  revisions.copyValues(from, to, bytes, values);
   view.setUint32(0, crc32c(bytes, 0, 4), true);
   return new Block(bytes);
 }

@@ -1,28 +1,34 @@
 /** How records are distributed over blocks. */
 import { limits } from "../../base/limits.js";
-import type { RevisionRecord } from "../../mvcc/contract.js";
-import { type Block, blockHeaderBytes, encodeBlock, mainDistanceMax, recordBytes } from "./block-codec.js";
+import {
+  type Block,
+  blockHeaderBytes,
+  directoryEntryBytes,
+  encodeBlock,
+  mainDistanceMax,
+} from "./block-codec.js";
+import type { RevisionColumns } from "./revision-columns.js";
 
 /** A block below this size is worth merging with its neighbour; one above stays as it is. */
 export const smallBlockBytes = limits.blockBytesMax / 2;
 
-/** Consecutive records as blocks of up to limits.blockBytesMax; a record above that is a block of its own. */
-export function packBlocks(records: readonly RevisionRecord[]): Block[] {
+/** Consecutive revisions as blocks of up to limits.blockBytesMax; one above that is a block of its own. */
+export function packBlocks(revisions: RevisionColumns): Block[] {
   const blocks: Block[] = [];
   let start = 0;
   let size = blockHeaderBytes;
-  for (let at = 0; at < records.length; at++) {
-    const record = records[at]!;
-    const bytes = recordBytes(record);
-    const full = size + bytes > limits.blockBytesMax || record.main - records[start]!.main > mainDistanceMax;
+  for (let at = 0; at < revisions.length; at++) {
+    const bytes = directoryEntryBytes + revisions.valueBytesAt(at);
+    const distance = revisions.mainAt(at) - revisions.mainAt(start);
+    const full = size + bytes > limits.blockBytesMax || distance > mainDistanceMax;
     if (full && at > start) {
-      blocks.push(encodeBlock(records, start, at));
+      blocks.push(encodeBlock(revisions, start, at));
       start = at;
       size = blockHeaderBytes;
     }
     size += bytes;
   }
-  if (start < records.length) blocks.push(encodeBlock(records, start, records.length));
+  if (start < revisions.length) blocks.push(encodeBlock(revisions, start, revisions.length));
   return blocks;
 }
 

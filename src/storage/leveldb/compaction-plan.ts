@@ -1,9 +1,9 @@
 /** Which blocks of a slice a compaction writes again, and with what. Pure. */
 import type { Revision } from "../../base/brand.js";
-import type { RevisionRecord } from "../../mvcc/contract.js";
 import type { RevisionAlive } from "../../ports/revision-store.js";
 import type { Block } from "./block-codec.js";
 import { packBlocks, smallBlockBytes } from "./block-packer.js";
+import { RevisionColumns } from "./revision-columns.js";
 
 /** Blocks from `from` up to, without, `to` (positions in the slice) give way to `blocks`. */
 export interface Rewrite {
@@ -19,10 +19,10 @@ export interface Rewrite {
 export function planCompaction(slice: readonly Block[], upTo: Revision, alive: RevisionAlive): Rewrite[] {
   const rewrites: Rewrite[] = [];
   let from = 0;
-  let records: RevisionRecord[] = [];
+  let kept = new RevisionColumns();
   let anyDead = false;
   const closeRun = (to: number) => {
-    if (to > from && (anyDead || to - from > 1)) rewrites.push({ from, to, blocks: packBlocks(records) });
+    if (to > from && (anyDead || to - from > 1)) rewrites.push({ from, to, blocks: packBlocks(kept) });
   };
   slice.forEach((block, at) => {
     const all = block.records();
@@ -31,11 +31,11 @@ export function planCompaction(slice: readonly Block[], upTo: Revision, alive: R
     if (!dead && block.sizeBytes >= smallBlockBytes) {
       closeRun(at);
       from = at + 1;
-      records = [];
+      kept = new RevisionColumns();
       anyDead = false;
       return;
     }
-    for (const record of survivors) records.push(record);
+    kept.appendAll(survivors);
     anyDead ||= dead;
   });
   closeRun(slice.length);

@@ -5,7 +5,9 @@ import { assert } from "../../base/assert.js";
 import type { Index, Revision } from "../../base/brand.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
 import type { AppliedMark } from "../../ports/revision-store.js";
-import { directoryEntryBytes, recordBytes, subMax } from "./block-codec.js";
+import { directoryEntryBytes } from "./block-codec.js";
+import { RevisionColumns } from "./revision-columns.js";
+import { ValuePages } from "./value-pages.js";
 
 /** Key → new value, or undefined for removed. */
 export type StateChanges = ReadonlyMap<string, Uint8Array | undefined>;
@@ -13,6 +15,7 @@ export type StateChanges = ReadonlyMap<string, Uint8Array | undefined>;
 interface Unit {
   readonly applied: AppliedMark;
   readonly recordCount: number;
+  readonly recordBytes: number;
   readonly bytes: number;
   readonly state: StateChanges;
 }
@@ -21,7 +24,10 @@ interface Unit {
 export interface UnitGroup {
   readonly applied: AppliedMark;
   readonly unitCount: number;
-  readonly records: readonly RevisionRecord[];
+  /** Of the pending revisions, the first so many. */
+  readonly recordCount: number;
+  /** What they take in blocks, without the blocks' headers. */
+  readonly recordBytes: number;
   readonly state: StateChanges;
   readonly bytes: number;
 }
@@ -29,9 +35,12 @@ export interface UnitGroup {
 const noChanges: StateChanges = new Map();
 
 export class PendingUnits {
-  private records: RevisionRecord[] = [];
+  readonly revisions = new RevisionColumns();
+  /** Their values. */
+  private readonly pages = new ValuePages();
   private readonly units: Unit[] = [];
   private openRecords = 0;
+  private openRecordBytes = 0;
   private openBytes = 0;
   private openState: Map<string, Uint8Array | undefined> | undefined;
   private totalBytes = 0;
@@ -41,14 +50,14 @@ export class PendingUnits {
     return this.totalBytes;
   }
 
-  /** `keyValue` is taken over as it is. Answers the record that was made. */
-  append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): RevisionRecord {
-    assert(sub >= 0 && sub <= subMax && Number.isSafeInteger(main), "a revision is two counts");
-    const record: RevisionRecord = { main, sub, tombstone, keyValue };
-    this.records.push(record);
+  /** `keyValue` is taken over as it is. */
+  append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {
+    const start = this.pages.add(keyValue);
+    this.revisions.append(main, sub, tombstone, this.pages.page, start, start + keyValue.length);
+    const bytes = directoryEntryBytes + keyValue.length;
     this.openRecords++;
-    this.addOpenBytes(directoryEntryBytes + keyValue.length);
-    return record;
+    this.openRecordBytes += bytes;
+    this.addOpenBytes(bytes);
   }
 
   /** `value` is taken over as it is. */
@@ -64,41 +73,27 @@ export class PendingUnits {
     this.units.push({
       applied,
       recordCount: this.openRecords,
+      recordBytes: this.openRecordBytes,
       bytes: this.openBytes,
       state: this.openState ?? noChanges,
     });
     this.openRecords = 0;
+    this.openRecordBytes = 0;
     this.openBytes = 0;
     this.openState = undefined;
   }
 
-  /** The value of a pending revision. */
+  /** A copy of the value of a pending revision. */
   read(main: Revision, sub: number): Uint8Array | undefined {
-    const first = this.records[0];
-    if (first === undefined || main < first.main) return undefined;
-    let low = 0;
-    let high = this.records.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const record = this.records[middle]!;
-      const order = record.main - main || record.sub - sub;
-      if (order === 0) return record.keyValue;
-      if (order < 0) low = middle + 1;
-      else high = middle - 1;
-    }
-    return undefined;
+    const position = this.revisions.find(main, sub);
+    return position < 0 ? undefined : this.revisions.valueAt(position);
   }
 
   /** Visits the pending revisions from `fromMain` on until `visit` answers false. */
   walk(fromMain: Revision, visit: (record: RevisionRecord) => boolean): void {
-    let low = 0;
-    let high = this.records.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.records[middle]!.main < fromMain) low = middle + 1;
-      else high = middle;
-    }
-    for (let at = low; at < this.records.length; at++) if (!visit(this.records[at]!)) return;
+    const { revisions } = this;
+    for (let at = revisions.firstFrom(fromMain); at < revisions.length; at++)
+      if (!visit(revisions.recordAt(at))) return;
   }
 
   /**
@@ -108,11 +103,13 @@ export class PendingUnits {
   firstGroup(durableIndex: Index, bytesMax: number): UnitGroup | undefined {
     let unitCount = 0;
     let recordCount = 0;
+    let recordBytes = 0;
     let bytes = 0;
     for (const unit of this.units) {
       if (unit.applied.index > durableIndex || (unitCount > 0 && bytes + unit.bytes > bytesMax)) break;
       unitCount++;
       recordCount += unit.recordCount;
+      recordBytes += unit.recordBytes;
       bytes += unit.bytes;
     }
     const last = this.units[unitCount - 1];
@@ -121,13 +118,13 @@ export class PendingUnits {
     for (const unit of this.units.slice(0, unitCount)) {
       for (const [key, value] of unit.state) state.set(key, value);
     }
-    return { applied: last.applied, unitCount, records: this.records.slice(0, recordCount), state, bytes };
+    return { applied: last.applied, unitCount, recordCount, recordBytes, state, bytes };
   }
 
   /** The group that `firstGroup` gave is durable. */
   release(group: UnitGroup): void {
     this.units.splice(0, group.unitCount);
-    this.records = this.records.slice(group.records.length);
+    for (const page of this.revisions.dropFirst(group.recordCount)) this.pages.release(page);
     this.totalBytes -= group.bytes;
     assert(this.totalBytes >= 0, "no more bytes become durable than were pending");
   }
@@ -136,11 +133,4 @@ export class PendingUnits {
     this.openBytes += bytes;
     this.totalBytes += bytes;
   }
-}
-
-/** Bytes of records in blocks, without the blocks' headers. */
-export function totalRecordBytes(records: readonly RevisionRecord[]): number {
-  let bytes = 0;
-  for (const record of records) bytes += recordBytes(record);
-  return bytes;
 }

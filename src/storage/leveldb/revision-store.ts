@@ -13,7 +13,7 @@
  */
 import { assert } from "../../base/assert.js";
 import type { Index, Revision } from "../../base/brand.js";
-import { copyPooledBytes } from "../../base/bytes.js";
+import { copyBytes } from "../../base/bytes.js";
 import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { Logger } from "../../base/logger.js";
@@ -27,7 +27,8 @@ import type { BlockSplice } from "./block-table.js";
 import { type CompactionCursor, compactSlice, reclaimRanges } from "./compaction.js";
 import { DurableContent } from "./durable-content.js";
 import type { OrderedStore } from "./ordered-store.js";
-import { PendingUnits, totalRecordBytes, type UnitGroup } from "./pending-units.js";
+import { PendingUnits, type UnitGroup } from "./pending-units.js";
+import { RevisionColumns } from "./revision-columns.js";
 import { scanBlocks } from "./scan.js";
 import { WriteTurns } from "./write-turns.js";
 
@@ -45,7 +46,9 @@ export interface RevisionStoreDeps {
 export class LevelRevisionStore implements RevisionStore {
   private readonly pending = new PendingUnits();
   private readonly turns = new WriteTurns();
-  private newest: RevisionId | undefined;
+  /** The newest revision; 0.0 while there is none. */
+  private newestMain: Revision;
+  private newestSub: number;
   private unsynced = false;
   private flushing = false;
   private compacting = false;
@@ -54,7 +57,9 @@ export class LevelRevisionStore implements RevisionStore {
     private readonly content: DurableContent,
     private readonly deps: RevisionStoreDeps,
   ) {
-    this.newest = content.newestRevision();
+    const newest = content.newestRevision();
+    this.newestMain = newest?.main ?? 0;
+    this.newestSub = newest?.sub ?? 0;
   }
 
   /** Proves the content of `deps.ordered` against its mark (DamageError). The store closes it. */
@@ -115,10 +120,11 @@ export class LevelRevisionStore implements RevisionStore {
   }
 
   append(main: Revision, sub: number, tombstone: boolean, keyValue: Uint8Array): void {
-    const { newest } = this;
-    const ascends = newest === undefined || main > newest.main || (main === newest.main && sub > newest.sub);
+    const ascends = main > this.newestMain || (main === this.newestMain && sub > this.newestSub);
     assert(ascends, "revisions are appended in ascending order");
-    this.newest = this.pending.append(main, sub, tombstone, keyValue);
+    this.newestMain = main;
+    this.newestSub = sub;
+    this.pending.append(main, sub, tombstone, keyValue);
   }
 
   getState(key: string): Uint8Array | undefined {
@@ -126,7 +132,8 @@ export class LevelRevisionStore implements RevisionStore {
   }
 
   setState(key: string, value: Uint8Array | undefined): void {
-    const kept = value === undefined ? undefined : copyPooledBytes(value);
+    // In memory of its own: a few bytes of a shared piece would keep all of it, and one lives until the flush.
+    const kept = value === undefined ? undefined : copyBytes(value);
     this.content.state.set(key, kept);
     this.pending.setState(key, kept);
   }
@@ -227,20 +234,21 @@ export class LevelRevisionStore implements RevisionStore {
 
   /** The group's records, packed together with the small blocks before them. */
   private spliceOf(group: UnitGroup): BlockSplice[] {
-    if (group.records.length === 0) return [];
-    const { blocks } = this.content;
-    const { index } = blocks;
+    if (group.recordCount === 0) return [];
+    const { blocks: durable } = this.content;
+    const { index } = durable;
     failpoints.beforeWritebackBuf?.();
-    const flushBytes = blockHeaderBytes + totalRecordBytes(group.records);
-    const joined = trailingBlocksToJoin(flushBytes, index.length, (fromEnd) =>
+    const joined = trailingBlocksToJoin(blockHeaderBytes + group.recordBytes, index.length, (fromEnd) =>
       index.sizeAt(index.length - 1 - fromEnd),
     );
     const from = index.length - joined;
-    const retired = Array.from({ length: joined }, (_, at) => blocks.blockAt(from + at));
-    const records = retired.flatMap((block) => block.records()).concat(group.records);
-    const splice = { from, to: index.length, retired, blocks: packBlocks(records), keepInMemory: joinsSoon };
+    const retired = Array.from({ length: joined }, (_, at) => durable.blockAt(from + at));
+    const revisions = new RevisionColumns();
+    for (const block of retired) revisions.appendAll(block.records());
+    revisions.appendFirst(this.pending.revisions, group.recordCount);
+    const blocks = packBlocks(revisions);
     failpoints.afterWritebackBuf?.();
-    return [splice];
+    return [{ from, to: index.length, retired, blocks, keepInMemory: joinsSoon }];
   }
 
   private async syncMark(): Promise<void> {

@@ -2,9 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { BlockCache } from "../../../src/storage/leveldb/block-cache.js";
 import { type Block, encodeBlock } from "../../../src/storage/leveldb/block-codec.js";
+import { columnsOf } from "../../../src/storage/leveldb/revision-columns.js";
 
 function blockAt(main: number): Block {
-  return encodeBlock([{ main, sub: 0, tombstone: false, keyValue: new Uint8Array(100) }], 0, 1);
+  return encodeBlock(columnsOf([{ main, sub: 0, tombstone: false, keyValue: new Uint8Array(100) }]), 0, 1);
 }
 
 describe("blocks that nobody reads", () => {

@@ -3,10 +3,11 @@ import { describe, expect, it } from "vitest";
 import { limits } from "../../../src/base/limits.js";
 import type { RevisionRecord } from "../../../src/mvcc/contract.js";
 import { BlockCache } from "../../../src/storage/leveldb/block-cache.js";
-import { type Block, decodeBlock, encodeBlock, subMax } from "../../../src/storage/leveldb/block-codec.js";
+import { type Block, decodeBlock, encodeBlock } from "../../../src/storage/leveldb/block-codec.js";
 import { noSlot } from "../../../src/storage/leveldb/block-index.js";
 import { packBlocks, trailingBlocksToJoin } from "../../../src/storage/leveldb/block-packer.js";
 import { decodeBlockKey, encodeBlockKey } from "../../../src/storage/leveldb/keys.js";
+import { columnsOf, subMax } from "../../../src/storage/leveldb/revision-columns.js";
 
 const record = fc.record({
   main: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
@@ -22,7 +23,7 @@ const ascending = fc
 describe("blocks", () => {
   it("give back any records that were packed into them, by pass and by search", () => {
     const property = fc.property(ascending, (records) => {
-      const blocks = packBlocks(records);
+      const blocks = packBlocks(columnsOf(records));
       const decoded = blocks.map((block) => decodeBlock(Buffer.from(block.bytes), block) as Block);
       expect(decoded.flatMap((block) => block.records())).toEqual(records);
       for (const { main, sub, keyValue } of records) {
@@ -41,11 +42,11 @@ describe("blocks", () => {
   it("have the layout that the format says", () => {
     const bytes = (length: number) => Buffer.alloc(length, length);
     const block = encodeBlock(
-      [
+      columnsOf([
         { main: 7, sub: 0, tombstone: false, keyValue: bytes(5) },
         { main: 7, sub: 1, tombstone: false, keyValue: bytes(3) },
         { main: 9, sub: 0, tombstone: true, keyValue: bytes(2) },
-      ],
+      ]),
       0,
       3,
     );
@@ -64,7 +65,7 @@ describe("blocks", () => {
       tombstone: false,
       keyValue: Buffer.alloc(at % 10 === 9 ? 100_000 : 7_000),
     }));
-    for (const block of packBlocks(records)) {
+    for (const block of packBlocks(columnsOf(records))) {
       expect(block.sizeBytes <= limits.blockBytesMax || block.count === 1).toBe(true);
     }
   });
@@ -110,7 +111,7 @@ describe("the block cache", () => {
   it("stays within its budget and keeps what is read again and again", () => {
     const cache = new BlockCache({ bytesMax: 10_000 });
     const blockOf = (main: number) =>
-      encodeBlock([{ main, sub: 0, tombstone: false, keyValue: new Uint8Array(964) }], 0, 1);
+      encodeBlock(columnsOf([{ main, sub: 0, tombstone: false, keyValue: new Uint8Array(964) }]), 0, 1);
     const slots = new Map<number, number>();
     for (let main = 1; main <= 100; main++) {
       const slot = cache.add(blockOf(main), (evicted) => slots.delete(evicted.main));
@@ -121,7 +122,11 @@ describe("the block cache", () => {
     expect(slots.size).toBe(10);
     expect(
       cache.add(
-        encodeBlock([{ main: 1, sub: 0, tombstone: false, keyValue: new Uint8Array(10_000) }], 0, 1),
+        encodeBlock(
+          columnsOf([{ main: 1, sub: 0, tombstone: false, keyValue: new Uint8Array(10_000) }]),
+          0,
+          1,
+        ),
         () => {},
       ),
     ).toBe(noSlot);
