@@ -1,11 +1,11 @@
 /** Works on several requests of one stream at once, and gives the answers in the order of the requests. */
 import type { Later, LaterListener } from "../base/later.js";
-import { takeRequests } from "../transport/rpc.js";
+import { type RequestTaker, type ResponseSink, takeRequests } from "../transport/rpc.js";
 
 export interface InOrderWork<Request, Answer> {
   readonly work: (request: Request) => Later<Answer>;
-  /** Takes an answer. A promise: the next one is given when it resolves. */
-  readonly give: (answer: Answer) => Promise<void> | undefined;
+  /** Takes the answers. */
+  readonly sink: ResponseSink<Answer>;
 }
 
 /**
@@ -16,15 +16,11 @@ export interface InOrderWork<Request, Answer> {
 export function answerInOrder<Request, Answer>(
   requests: AsyncIterable<Request>,
   options: { readonly ahead: number },
-  { work, give }: InOrderWork<Request, Answer>,
+  work: InOrderWork<Request, Answer>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const row = new AnswerRow(give, reject);
-    const take = (request: Request): Promise<void> | undefined => {
-      row.add(work(request));
-      return row.length < options.ahead ? undefined : row.shorterThan(options.ahead);
-    };
-    takeRequests(requests, take)
+    const row = new AnswerRow(options.ahead, work, reject);
+    takeRequests(requests, row)
       .then(() => row.shorterThan(1))
       .then(resolve, reject);
   });
@@ -34,8 +30,10 @@ export function answerInOrder<Request, Answer>(
 class Place<Answer> implements LaterListener<Answer> {
   state: "open" | "answered" | "failed" = "open";
   outcome: unknown;
+  /** The place of the request after this one. */
+  next: Place<Answer> | undefined;
 
-  constructor(private readonly row: AnswerRow<Answer>) {}
+  constructor(private readonly row: { advance(): void }) {}
 
   resolve(answer: Answer): void {
     this.end("answered", answer);
@@ -52,30 +50,37 @@ class Place<Answer> implements LaterListener<Answer> {
   }
 }
 
-/** Requests that were taken and whose answers were not given, oldest first. */
-class AnswerRow<Answer> {
-  private readonly places: Place<Answer>[] = [];
+/**
+ * Requests that were taken and whose answers were not given, oldest first. Thousands of streams have one each, and
+ * most have one request at a time: so it is one object, which a list inside it would not be.
+ */
+class AnswerRow<Request, Answer> implements RequestTaker<Request> {
+  private first: Place<Answer> | undefined;
+  private last: Place<Answer> | undefined;
+  private length = 0;
   private giving = false;
   private wake: (() => void) | undefined;
 
   constructor(
-    private readonly give: (answer: Answer) => Promise<void> | undefined,
+    private readonly ahead: number,
+    private readonly work: InOrderWork<Request, Answer>,
     private readonly fail: (error: unknown) => void,
   ) {}
 
-  get length(): number {
-    return this.places.length;
-  }
-
-  add(answer: Later<Answer>): void {
+  take(request: Request): Promise<void> | undefined {
+    const answer = this.work.work(request);
     const place = new Place<Answer>(this);
-    this.places.push(place);
+    if (this.last === undefined) this.first = place;
+    else this.last.next = place;
+    this.last = place;
+    this.length++;
     answer.settle(place);
+    return this.length < this.ahead ? undefined : this.shorterThan(this.ahead);
   }
 
   /** Resolves when so few answers are left to be given. */
   async shorterThan(length: number): Promise<void> {
-    while (this.places.length >= length) {
+    while (this.length >= length) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
@@ -84,15 +89,16 @@ class AnswerRow<Answer> {
 
   /** Gives what can be given in order. */
   advance(): void {
-    const { places } = this;
     while (!this.giving) {
-      const first = places[0];
+      const { first } = this;
       if (first === undefined || first.state === "open") return;
       if (first.state === "failed") {
         this.fail(first.outcome);
         return;
       }
-      places.shift();
+      this.first = first.next;
+      if (first.next === undefined) this.last = undefined;
+      this.length--;
       this.giveOne(first.outcome as Answer);
       this.wake?.();
       this.wake = undefined;
@@ -101,8 +107,8 @@ class AnswerRow<Answer> {
 
   private giveOne(answer: Answer): void {
     try {
-      const given = this.give(answer);
-      if (given !== undefined) this.waitUntil(given);
+      const { sink } = this.work;
+      if (!sink.write(answer)) this.waitUntil(sink.drained());
     } catch (error) {
       // Nothing may come after what is missing.
       this.giving = true;
@@ -110,9 +116,9 @@ class AnswerRow<Answer> {
     }
   }
 
-  private waitUntil(given: Promise<void>): void {
+  private waitUntil(drained: Promise<void>): void {
     this.giving = true;
-    given.then(() => {
+    drained.then(() => {
       this.giving = false;
       this.advance();
     }, this.fail);

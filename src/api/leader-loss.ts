@@ -120,8 +120,10 @@ export class BoundStream implements CallContext, ResponseSink<unknown> {
   requests(from: AsyncIterable<unknown>): RequestStream<unknown> {
     return {
       [Symbol.asyncIterator]: () => this.iterate(from),
-      takeEach: (take) =>
-        this.orEnd(takeRequests(from, (request) => (this.cancelled ? undefined : take(request)))),
+      takeEach: (taker) => {
+        const take = (request: unknown) => (this.cancelled ? undefined : taker.take(request));
+        return this.orEnd(takeRequests(from, { take }));
+      },
     };
   }
 

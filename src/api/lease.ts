@@ -118,11 +118,8 @@ function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
     decode: decodeLeaseId,
     decodeInPlace: decodeLeaseId,
     encode: encodeKeptAlive,
-    handle: (requests, _call, sink) => {
-      const give = (answer: KeptAlive): Promise<void> | undefined =>
-        sink.write(answer) ? undefined : sink.drained();
-      return answerInOrder(requests, { ahead: limits.keepAlivesPerStreamMax }, { work, give });
-    },
+    handle: (requests, _call, sink) =>
+      answerInOrder(requests, { ahead: limits.keepAlivesPerStreamMax }, { work, sink }),
   };
 }
 

@@ -79,22 +79,25 @@ export interface ServerStreamMethod<Request, Response> extends MethodBase<Reques
   handle(request: Request, call: CallContext, sink: ResponseSink<Response>): Promise<void>;
 }
 
-/** What a handler makes of a request. A promise: the next one is given when it resolves. */
-export type RequestTaker<Request> = (request: Request) => Promise<void> | undefined;
+/** What a handler makes of each request. An object, as a function would be two for each stream that waits. */
+export interface RequestTaker<Request> {
+  /** A promise: the next one is given when it resolves. */
+  take(request: Request): Promise<void> | undefined;
+}
 
 /** Requests of a stream that come to their handler without a promise each. */
 export interface RequestStream<Request> extends AsyncIterable<Request> {
   /** In place of iterating. Resolves when all were taken; rejects when the call is over, or with what `take` throws. */
-  takeEach(take: RequestTaker<Request>): Promise<void>;
+  takeEach(taker: RequestTaker<Request>): Promise<void>;
 }
 
-/** Gives `take` each of the requests, in the quick way where their source has it. */
+/** Gives `taker` each of the requests, in the quick way where their source has it. */
 export async function takeRequests<Request>(
   requests: AsyncIterable<Request>,
-  take: RequestTaker<Request>,
+  taker: RequestTaker<Request>,
 ): Promise<void> {
-  if ("takeEach" in requests) return (requests as RequestStream<Request>).takeEach(take);
-  for await (const request of requests) await take(request);
+  if ("takeEach" in requests) return (requests as RequestStream<Request>).takeEach(taker);
+  for await (const request of requests) await taker.take(request);
 }
 
 /** Client-streaming methods use it too: they write one response and return. */

@@ -46,7 +46,10 @@ test.each<[string, Parameters<LeaderLoss["run"]>[2]]>([
       for await (const _ of stream.requests(silent)) expect.unreachable();
     },
   ],
-  ["takes requests as they come", (stream) => stream.requests(silent).takeEach(() => expect.unreachable())],
+  [
+    "takes requests as they come",
+    (stream) => stream.requests(silent).takeEach({ take: () => expect.unreachable() }),
+  ],
   ["waits for room", (stream) => stream.drained()],
   ["waits for the end of the call", (stream) => new Promise((resolve) => stream.onCancel(resolve))],
 ])("a stream that %s ends at the third look without a leader", async (_what, handle) => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { answerInOrder } from "../../src/api/in-order.js";
 import { Later } from "../../src/base/later.js";
+import type { ResponseSink } from "../../src/transport/rpc.js";
 
 async function* numbers(count: number): AsyncIterable<number> {
   for (let at = 0; at < count; at++) yield at;
@@ -22,14 +23,26 @@ function asLater(work: (request: number) => Promise<number>): (request: number) 
   };
 }
 
+/** A client's end: `take` may say when there is room again. */
+function sinkOf(take: (answer: number) => Promise<void> | undefined): ResponseSink<number> {
+  let drained: Promise<void> | undefined;
+  return {
+    write: (answer) => {
+      drained = take(answer);
+      return drained === undefined;
+    },
+    drained: () => drained ?? Promise.resolve(),
+  };
+}
+
 async function answers(
   requests: AsyncIterable<number>,
   ahead: number,
   work: (request: number) => Promise<number>,
 ): Promise<number[]> {
   const given: number[] = [];
-  const give = (answer: number): undefined => void given.push(answer);
-  await answerInOrder(requests, { ahead }, { work: asLater(work), give });
+  const sink = sinkOf((answer) => void given.push(answer));
+  await answerInOrder(requests, { ahead }, { work: asLater(work), sink });
   return given;
 }
 
@@ -56,7 +69,7 @@ test("an answer does not wait for the next request", async () => {
   }
   const first = new Promise<number>((give) => {
     const work = async (at: number): Promise<number> => at;
-    const options = { work: asLater(work), give: (answer: number): undefined => void give(answer) };
+    const options = { work: asLater(work), sink: sinkOf((answer) => void give(answer)) };
     void answerInOrder(oneThenSilence(), { ahead: 4 }, options);
   });
   expect(await first).toBe(1);
@@ -74,13 +87,13 @@ test("a client that is behind is given the next answer when it has room, and req
         started++;
         return at;
       }),
-      give: (at) => {
+      sink: sinkOf((at) => {
         given.push(at);
         if (at !== 1) return undefined;
         return new Promise((resolve) => {
           makeRoom = resolve;
         });
-      },
+      }),
     },
   );
   await later(undefined, 5);
@@ -92,7 +105,10 @@ test("a client that is behind is given the next answer when it has room, and req
 });
 
 test("a client that goes while it is behind ends it", async () => {
-  const gone = { work: asLater(async (at) => at), give: () => Promise.reject(new Error("client gone")) };
+  const gone = {
+    work: asLater(async (at) => at),
+    sink: sinkOf(() => Promise.reject(new Error("client gone"))),
+  };
   await expect(answerInOrder(numbers(3), { ahead: 8 }, gone)).rejects.toThrow("client gone");
 });
 
@@ -106,7 +122,7 @@ test("a failure ends it in its turn; what came before it is answered, and nothin
         if (at === 2) throw new Error("the third");
         return later(at, 3 - at);
       }),
-      give: (at): undefined => void seen.push(at),
+      sink: sinkOf((at) => void seen.push(at)),
     },
   );
   await expect(run).rejects.toThrow("the third");
@@ -121,10 +137,11 @@ test("an answer that can not be given ends it, and none comes after it", async (
     { ahead: 8 },
     {
       work: asLater(async (at) => at),
-      give: (at): undefined => {
+      sink: sinkOf((at) => {
         if (at === 1) throw new Error("no bytes for it");
         given.push(at);
-      },
+        return undefined;
+      }),
     },
   );
   await expect(run).rejects.toThrow("no bytes for it");

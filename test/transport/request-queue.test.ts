@@ -7,7 +7,7 @@ import { RpcStatus, StatusCode } from "../../src/transport/rpc.js";
 describe("requests", () => {
   function queue() {
     const taken: number[] = [];
-    return { taken, requests: new RequestQueue<string>((bytes) => taken.push(bytes)) };
+    return { taken, requests: new RequestQueue<string>({ requestTaken: (bytes) => void taken.push(bytes) }) };
   }
 
   test("come in order, and count as taken only when the handler takes them: its pace is the client's", async () => {
@@ -29,7 +29,7 @@ describe("requests", () => {
       const { taken, requests } = queue();
       const seen: string[] = [];
       requests.push("a", 1);
-      const over = requests.takeEach((request) => void seen.push(request));
+      const over = requests.takeEach({ take: (request) => void seen.push(request) });
       expect(seen).toEqual(["a"]);
       requests.push("b", 2);
       expect(seen).toEqual(["a", "b"]);
@@ -42,12 +42,13 @@ describe("requests", () => {
       const { taken, requests } = queue();
       const seen: string[] = [];
       let done = (): void => {};
-      const over = requests.takeEach((request) => {
+      const take = (request: string): Promise<void> => {
         seen.push(request);
         return new Promise((resolve) => {
           done = resolve;
         });
-      });
+      };
+      const over = requests.takeEach({ take });
       requests.push("a", 1);
       requests.push("b", 2);
       requests.end();
@@ -68,7 +69,7 @@ describe("requests", () => {
       ["fails later", () => Promise.reject(new Error("no"))],
     ])("one that %s gets no more, and what comes is dropped", async (_how, take) => {
       const { taken, requests } = queue();
-      const over = requests.takeEach(take);
+      const over = requests.takeEach({ take });
       requests.push("a", 1);
       await expect(over).rejects.toThrow("no");
       requests.push("b", 2);
@@ -77,11 +78,11 @@ describe("requests", () => {
 
     test("it is told when the call is over, also where it is busy or begins late", async () => {
       const { requests } = queue();
-      const over = requests.takeEach(() => new Promise(() => {}));
+      const over = requests.takeEach({ take: () => new Promise(() => {}) });
       requests.push("a", 1);
       requests.fail(new Error("gone"));
       await expect(over).rejects.toThrow("gone");
-      await expect(requests.takeEach(() => undefined)).rejects.toThrow("gone");
+      await expect(requests.takeEach({ take: () => undefined })).rejects.toThrow("gone");
     });
   });
 
@@ -133,7 +134,7 @@ describe("requests", () => {
 describe("responses", () => {
   test("a handler waits while the client is behind, and goes on when there is room", async () => {
     let room = false;
-    const sink = new CallSink<string>(() => room);
+    const sink = new CallSink<string>({ respond: () => room });
     expect(sink.write("a")).toBe(false);
     const order: string[] = [];
     const drained = sink.drained().then(() => order.push("drained"));
@@ -148,10 +149,11 @@ describe("responses", () => {
 
   test("a call that is cancelled lets no handler wait for ever, and sends nothing more", async () => {
     const sent: string[] = [];
-    const sink = new CallSink<string>((response) => {
+    const respond = (response: string): boolean => {
       sent.push(response);
       return false;
-    });
+    };
+    const sink = new CallSink<string>({ respond });
     sink.write("a");
     const waits = sink.drained();
     sink.cancel();

@@ -137,8 +137,9 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     connection.sender.answer(stream, "grpcHead", messagePrefix(bytes, false), parts, total, "grpcOkTrailers");
   }
 
-  /** Sends one of many responses. False when the client is behind. */
-  protected respond(response: Response): boolean {
+  /** Sends one of many responses. False when the client is behind, or the call over. */
+  respond(response: Response): boolean {
+    if (this.over) return false;
     const parts = this.codec.encode(response);
     return this.send(parts, partsBytes(parts));
   }

@@ -15,13 +15,16 @@ interface Queued<Request> {
   readonly bytes: number;
 }
 
-/** A handler that takes each request in the call that brought it. */
-interface Taking<Request> {
-  readonly take: RequestTaker<Request>;
+/** The end of `takeEach`. */
+interface TakingEnd {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
-  /** It wants no more for a while. */
-  busy: boolean;
+}
+
+/** Whose requests they are. */
+export interface RequestOwner {
+  /** The handler has taken a message of so many bytes. */
+  requestTaken(bytes: number): void;
 }
 
 export class RequestQueue<Request>
@@ -30,21 +33,24 @@ export class RequestQueue<Request>
   private queue: Queued<Request>[] = [];
   private first = 0;
   private waiter: Waiter<Request> | undefined;
-  private taking: Taking<Request> | undefined;
+  /** A handler that takes each request in the call that brought it. */
+  private taker: RequestTaker<Request> | undefined;
+  /** It wants no more for a while. */
+  private takerBusy = false;
+  private takingEnd: TakingEnd | undefined;
   private ended = false;
   private failure: Error | undefined;
 
-  /** `taken` is told the size of each message that the handler has taken. */
-  constructor(private readonly taken: (bytes: number) => void) {}
+  constructor(private readonly owner: RequestOwner) {}
 
   push(request: Request, bytes: number): void {
     if (this.ended) {
-      this.taken(bytes);
+      this.owner.requestTaken(bytes);
       return;
     }
-    const { waiter, taking } = this;
-    if (taking !== undefined && !taking.busy) {
-      this.hand(taking, request, bytes);
+    const { waiter, taker } = this;
+    if (taker !== undefined && !this.takerBusy) {
+      this.hand(taker, request, bytes);
       return;
     }
     if (waiter === undefined) {
@@ -53,7 +59,7 @@ export class RequestQueue<Request>
     }
     this.waiter = undefined;
     waiter.resolve({ value: request, done: false });
-    this.taken(bytes);
+    this.owner.requestTaken(bytes);
   }
 
   /** No more requests come; those that wait are still handed out. */
@@ -72,18 +78,19 @@ export class RequestQueue<Request>
     this.first = 0;
     this.waiter?.reject(error);
     this.waiter = undefined;
-    this.taking?.reject(error);
-    this.taking = undefined;
+    if (this.taker !== undefined) this.takingEnd?.reject(error);
+    this.taker = undefined;
   }
 
-  takeEach(take: RequestTaker<Request>): Promise<void> {
+  takeEach(taker: RequestTaker<Request>): Promise<void> {
     assert(
-      this.waiter === undefined && this.taking === undefined,
+      this.waiter === undefined && this.taker === undefined,
       "one handler takes the requests of a stream",
     );
     if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      this.taking = { take, resolve, reject, busy: false };
+      this.taker = taker;
+      this.takingEnd = { resolve, reject };
       this.feed();
     });
   }
@@ -95,7 +102,7 @@ export class RequestQueue<Request>
   next(): Promise<IteratorResult<Request, undefined>> {
     const queued = this.shift();
     if (queued !== undefined) {
-      this.taken(queued.bytes);
+      this.owner.requestTaken(queued.bytes);
       return Promise.resolve({ value: queued.request, done: false });
     }
     if (this.failure !== undefined) return Promise.reject(this.failure);
@@ -110,7 +117,7 @@ export class RequestQueue<Request>
   return(): Promise<IteratorResult<Request, undefined>> {
     this.ended = true;
     // Those before `first` were taken and counted already.
-    for (const { bytes } of this.queue.splice(0).slice(this.first)) this.taken(bytes);
+    for (const { bytes } of this.queue.splice(0).slice(this.first)) this.owner.requestTaken(bytes);
     this.first = 0;
     return Promise.resolve({ value: undefined, done: true });
   }
@@ -128,41 +135,41 @@ export class RequestQueue<Request>
 
   /** Hands out what waits, as far as the handler takes it. */
   private feed(): void {
-    while (this.taking !== undefined && !this.taking.busy) {
+    while (this.taker !== undefined && !this.takerBusy) {
       const queued = this.shift();
-      if (queued !== undefined) this.hand(this.taking, queued.request, queued.bytes);
+      if (queued !== undefined) this.hand(this.taker, queued.request, queued.bytes);
       else {
-        if (this.ended) this.taking.resolve();
+        if (this.ended) this.takingEnd?.resolve();
         return;
       }
     }
   }
 
-  private hand(taking: Taking<Request>, request: Request, bytes: number): void {
-    this.taken(bytes);
+  private hand(taker: RequestTaker<Request>, request: Request, bytes: number): void {
+    this.owner.requestTaken(bytes);
     try {
-      const done = taking.take(request);
-      if (done !== undefined) this.waitFor(done, taking);
+      const done = taker.take(request);
+      if (done !== undefined) this.waitFor(done);
     } catch (error) {
-      this.stopTaking(taking, error);
+      this.stopTaking(error);
     }
   }
 
-  private waitFor(done: Promise<void>, taking: Taking<Request>): void {
-    taking.busy = true;
+  private waitFor(done: Promise<void>): void {
+    this.takerBusy = true;
     done.then(
       () => {
-        taking.busy = false;
+        this.takerBusy = false;
         this.feed();
       },
-      (error: unknown) => this.stopTaking(taking, error),
+      (error: unknown) => this.stopTaking(error),
     );
   }
 
   /** The handler failed: later requests are dropped as they come. */
-  private stopTaking(taking: Taking<Request>, error: unknown): void {
-    this.taking = undefined;
+  private stopTaking(error: unknown): void {
+    this.taker = undefined;
     void this.return();
-    taking.reject(error);
+    this.takingEnd?.reject(error);
   }
 }

@@ -6,17 +6,22 @@ interface Waiter {
   readonly reject: (error: RpcStatus) => void;
 }
 
+/** The call that sends them. */
+export interface Responder<Response> {
+  /** False when the client is behind, or the call over. */
+  respond(response: Response): boolean;
+}
+
 export class CallSink<Response> implements ResponseSink<Response> {
   private full = false;
   private cancelled = false;
   private waiters: Waiter[] = [];
 
-  /** `send` is false when the client is behind. */
-  constructor(private readonly send: (response: Response) => boolean) {}
+  constructor(private readonly call: Responder<Response>) {}
 
   write(response: Response): boolean {
     if (this.cancelled) return false;
-    this.full = !this.send(response);
+    this.full = !this.call.respond(response);
     return !this.full;
   }
 

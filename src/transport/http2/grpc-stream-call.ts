@@ -3,14 +3,15 @@ import { type BidiMethod, RpcStatus, StatusCode } from "../rpc.js";
 import { decompressMessage } from "./compression.js";
 import { type CallDeps, decodeFailure, GrpcCall } from "./grpc-call.js";
 import { checkMessageSize, isWholeMessage, MessageReader, messagePrefixBytes } from "./grpc-framing.js";
-import { RequestQueue } from "./grpc-requests.js";
+import { type RequestOwner, RequestQueue } from "./grpc-requests.js";
 import { CallSink, cancelledStatus } from "./grpc-sink.js";
 import type { RequestHead } from "./request-head.js";
 
 const decodeFailureText = "grpc: failed to unmarshal the received message";
 
-export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
-  private readonly reader: MessageReader;
+export class BidiCall<Request, Response> extends GrpcCall<Request, Response> implements RequestOwner {
+  /** Made when a message does not come in a frame of its own. */
+  private reader: MessageReader | undefined;
   private readonly requests: RequestQueue<Request>;
   private readonly sink: CallSink<Response>;
 
@@ -20,18 +21,8 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
     deps: CallDeps,
   ) {
     super(method, head, deps);
-    const { receiveBytesMax } = deps.service.options;
-    this.sink = new CallSink((response) => !this.over && this.respond(response));
-    // What the handler has taken, the client may send again: that is all the back-pressure there is.
-    this.requests = new RequestQueue((bytes) => {
-      if (!this.over) deps.connection.receiving.consume(deps.stream, bytes);
-    });
-    this.reader = new MessageReader(receiveBytesMax, (bytes, compressed) => {
-      const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
-      const request = this.decode(message, decodeFailureText);
-      this.countReceived(message.length);
-      this.requests.push(request, messagePrefixBytes + bytes.length);
-    });
+    this.sink = new CallSink(this);
+    this.requests = new RequestQueue(this);
   }
 
   /** Runs the handler; its requests come later. */
@@ -44,17 +35,10 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
   override data(bytes: Buffer, start: number, end: number, endStream: boolean): void {
     if (this.over) return;
     try {
-      if (!this.takeInPlace(bytes, start, end)) this.reader.push(bytes, start, end);
+      if (!this.takeInPlace(bytes, start, end)) this.read(bytes, start, end, endStream);
     } catch (error) {
       this.abort(error);
       return;
-    }
-    // The rest of a begun message must be able to come, though nobody can consume its beginning yet.
-    if (!this.reader.atBoundary && !endStream) {
-      this.deps.connection.receiving.grantEarly(
-        this.deps.stream,
-        Math.min(end - start, this.reader.begunBytes),
-      );
     }
     if (endStream) this.requestsEnded();
   }
@@ -63,8 +47,13 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
     this.sink.drain();
   }
 
+  /** What the handler has taken, the client may send again: that is all the back-pressure there is. */
+  requestTaken(bytes: number): void {
+    if (!this.over) this.deps.connection.receiving.consume(this.deps.stream, bytes);
+  }
+
   protected override requestsEnded(): void {
-    if (this.reader.atBoundary) this.requests.end();
+    if (this.betweenMessages) this.requests.end();
     else this.abort(new RpcStatus(StatusCode.Internal, "unexpected EOF"));
   }
 
@@ -73,10 +62,14 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
     this.requests.fail(cancelledStatus());
   }
 
+  private get betweenMessages(): boolean {
+    return this.reader?.atBoundary ?? true;
+  }
+
   /** The common case, where the method allows for it: a frame that is exactly one message. */
   private takeInPlace(bytes: Buffer, start: number, end: number): boolean {
     const { decodeInPlace } = this.method;
-    if (decodeInPlace === undefined || !this.reader.atBoundary || !isWholeMessage(bytes, start, end))
+    if (decodeInPlace === undefined || !this.betweenMessages || !isWholeMessage(bytes, start, end))
       return false;
     const from = start + messagePrefixBytes;
     checkMessageSize(end - from, this.deps.service.options.receiveBytesMax);
@@ -89,6 +82,25 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> {
     this.countReceived(end - from);
     this.requests.push(request, end - start);
     return true;
+  }
+
+  private read(bytes: Buffer, start: number, end: number, endStream: boolean): void {
+    this.reader ??= this.openReader();
+    this.reader.push(bytes, start, end);
+    // The rest of a begun message must be able to come, though nobody can consume its beginning yet.
+    if (this.reader.atBoundary || endStream) return;
+    const early = Math.min(end - start, this.reader.begunBytes);
+    this.deps.connection.receiving.grantEarly(this.deps.stream, early);
+  }
+
+  private openReader(): MessageReader {
+    const { receiveBytesMax } = this.deps.service.options;
+    return new MessageReader(receiveBytesMax, (bytes, compressed) => {
+      const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
+      const request = this.decode(message, decodeFailureText);
+      this.countReceived(message.length);
+      this.requests.push(request, messagePrefixBytes + bytes.length);
+    });
   }
 
   private async run(): Promise<void> {

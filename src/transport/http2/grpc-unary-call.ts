@@ -149,7 +149,7 @@ export class ServerStreamCall<Request, Response> extends SingleRequestCall<Reque
     deps: CallDeps,
   ) {
     super(method, head, deps);
-    this.sink = new CallSink((response) => !this.over && this.respond(response));
+    this.sink = new CallSink(this);
   }
 
   /** A handler that streams reads its request as long as it runs. */
