@@ -238,4 +238,6 @@ export const limits = {
   watchProgressMsMin: 100,
   /** Keys made and ended that the key index remembers for counts at older revisions: a scan of all takes about 4 ms. */
   liveJournalEntriesMax: 131_072,
+  /** Keys in use of which the key index remembers the place, at 8 bytes each: 2 MiB, in a store with as many in use. */
+  keyHintsMax: 262_144,
 } as const;

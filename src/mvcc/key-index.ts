@@ -38,7 +38,7 @@ export class KeyIndex {
 
   /** The newest revision of `key` at or below `atMain`, be it a tombstone. */
   newestUpTo(key: string, atMain: Revision): KeyRevision | undefined {
-    if (!this.tree.seek(key)) return undefined;
+    if (!this.tree.find(key)) return undefined;
     return this.tree.leaf.revisionAt(this.tree.slot, atMain);
   }
 
@@ -46,9 +46,13 @@ export class KeyIndex {
   put(key: string, main: Revision, sub: number): KeyRevision | undefined {
     const { tree } = this;
     let previous: KeyRevision | undefined;
-    if (tree.seek(key)) {
+    if (tree.find(key)) {
       previous = this.retireNewest(main, sub);
-      if (previous.version === 0) previous = undefined;
+      if (previous.version === 0) {
+        previous = undefined;
+        // It is counted below.
+        tree.seek(key);
+      }
     } else {
       tree.insert(key);
     }
@@ -114,7 +118,7 @@ export class KeyIndex {
     examinedMax: number,
     visitor: KeyVisitor,
   ): string | undefined {
-    this.tree.seek(start);
+    this.tree.find(start);
     let { leaf, slot } = this.tree;
     let left = examinedMax;
     for (;;) {

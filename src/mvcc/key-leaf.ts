@@ -58,6 +58,8 @@ export class KeyLeaf {
   /** By slot; the whole array is absent while no key of the leaf has older revisions. */
   older: (number[] | undefined)[] | undefined;
   size = 0;
+  /** Among the leaves of its tree (see KeyHints). */
+  number = 0;
   /** Keys whose newest revision is not a tombstone. */
   live = 0;
   /** Main of the newest revision that made or ended a key here (or later): at or above it, `live` is exact. */

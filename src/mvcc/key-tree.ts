@@ -10,6 +10,7 @@
  */
 import { assert } from "../base/assert.js";
 import type { Revision } from "../base/brand.js";
+import { KeyHints } from "./key-hints.js";
 import { cellSize, KeyLeaf, leafKeysMax } from "./key-leaf.js";
 
 const childrenMax = 64;
@@ -45,19 +46,39 @@ class KeyBranch {
 }
 
 export class KeyTree {
-  /** Where the last `seek` ended: the leaf and the first slot with a key ≥ the one sought. */
+  /** Where the last `seek` or `find` ended: the leaf and the first slot with a key ≥ the one sought. */
   leaf = new KeyLeaf();
   slot = 0;
+  private readonly hints = new KeyHints();
   private root: Node = this.leaf;
   /** Levels of branches above the leaves. */
   private height = 0;
   /** The way of the last `seek`, from the root: branches and the child taken in each. */
   private readonly path: KeyBranch[] = [];
   private readonly taken: number[] = [];
+  /** Where that way leads; `find` may be elsewhere. */
+  private wayEnd = this.leaf;
+
+  constructor() {
+    this.hints.enter(this.leaf);
+  }
 
   /** Keys that exist now. */
   get live(): number {
     return this.root.live;
+  }
+
+  /** As `seek`, and several times quicker for a key that was found before. What it found is not to be counted anew. */
+  find(key: string): boolean {
+    const { hints } = this;
+    if (hints.find(key)) {
+      this.leaf = hints.leaf!;
+      this.slot = hints.slot;
+      return true;
+    }
+    if (!this.seek(key)) return false;
+    hints.learn(key, this.leaf, this.slot, this.live);
+    return true;
   }
 
   /** Sets `leaf` and `slot`; true where `key` is there (alive or deleted). */
@@ -72,6 +93,7 @@ export class KeyTree {
     }
     const leaf = node as KeyLeaf;
     this.leaf = leaf;
+    this.wayEnd = leaf;
     this.slot = leaf.lowerBound(key);
     return this.slot < leaf.size && leaf.keys[this.slot] === key;
   }
@@ -79,6 +101,7 @@ export class KeyTree {
   /** The same, quicker where `key` belongs into the leaf of the last `seek`. */
   seekNear(key: string): boolean {
     const { leaf } = this;
+    if (leaf !== this.wayEnd) return this.seek(key);
     const { keys, size } = leaf;
     if (size === 0 || key < keys[size - 1]!) {
       if (size === 0 || key < keys[0]!) return this.seek(key);
@@ -93,6 +116,7 @@ export class KeyTree {
 
   /** Inserts `key` where the last `seek` for it ended without finding it; the caller sets the cell. */
   insert(key: string): void {
+    assert(this.leaf === this.wayEnd, "a key is inserted where it was sought");
     if (this.leaf.size === leafKeysMax) {
       this.splitLeaf();
       this.seek(key);
@@ -102,6 +126,7 @@ export class KeyTree {
 
   /** Counts a key that was made (+1) or ended (−1) at `main`, on the way of the last `seek`. */
   changeLive(delta: 1 | -1, main: Revision): void {
+    assert(this.leaf === this.wayEnd, "a key is counted on the way to its leaf");
     this.leaf.live += delta;
     this.leaf.changedMain = Math.max(this.leaf.changedMain, main);
     for (let level = 0; level < this.height; level++) {
@@ -140,6 +165,7 @@ export class KeyTree {
       rest--;
     }
     this.leaf = leaf;
+    this.wayEnd = leaf;
     this.slot = slot;
   }
 
@@ -190,6 +216,7 @@ export class KeyTree {
   private splitLeaf(): void {
     const { leaf } = this;
     const right = new KeyLeaf();
+    this.hints.enter(right);
     // Keys that arrive in rising order fill their leaves: nothing will ever come between the old ones.
     const isAppend = leaf.next === undefined && this.slot === leaf.size;
     leaf.moveTail(isAppend ? leaf.size - 1 : leaf.size >>> 1, right);
@@ -242,6 +269,7 @@ export class KeyTree {
       this.path[level]!.children.length > 1,
       "the root of a tree with branches has two children or more",
     );
+    this.hints.leave(leaf);
     this.removeChild(this.path[level]!, this.taken[level]!);
     this.lowerRoot();
   }
@@ -255,6 +283,7 @@ export class KeyTree {
     const right = parent.children[at] as KeyLeaf | undefined;
     if (right === undefined || leaf.size + right.size > leafKeysMax * 0.75) return;
     leaf.absorb(right);
+    this.hints.leave(right);
     leaf.next = right.next;
     if (right.next !== undefined) right.next.previous = leaf;
     this.removeChild(parent, at);
