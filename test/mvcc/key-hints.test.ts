@@ -174,6 +174,25 @@ test("a few keys in use among many stay known while others are asked for once in
   expect(descents(tree, hot)).toBeLessThan(50);
 });
 
+test("leaves that come and go use the same numbers again: the list of them does not grow for ever", () => {
+  const tree = new KeyTree();
+  for (let round = 0; round < 20; round++) {
+    for (let number = 0; number < 2_000; number++) insert(tree, keyOf(number));
+    // Most keys first, which has leaves joined; then the rest, which empties them.
+    for (const isEnded of [(number: number) => number % 8 > 0, (number: number) => number % 8 === 0]) {
+      for (let number = 0; number < 2_000; number++) {
+        if (!isEnded(number)) continue;
+        expect(tree.seek(keyOf(number))).toBe(true);
+        tree.leaf.set(tree.slot, 2, 0, 0, 0);
+        tree.changeLive(-1, 2);
+      }
+      for (let from: string | undefined = ""; from !== undefined; ) from = tree.pruneLeaf(from, 3).next;
+    }
+    expect(tree.leaf.size).toBe(0);
+    expect(tree.leaf.number).toBeLessThan(100);
+  }
+});
+
 test("keys too long for a hash are found all the same", () => {
   const index = new KeyIndex({ journalEntriesMax: 10 });
   const long = (number: number): string => `${"x".repeat(500)}${number}`;
