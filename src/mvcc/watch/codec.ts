@@ -1,7 +1,6 @@
 /** WatchRequest from the wire, WatchResponse to it. */
 import type { Revision } from "../../base/brand.js";
 import { allocateBytes, emptyBytes, utf8Bytes } from "../../base/bytes.js";
-import { limits } from "../../base/limits.js";
 import { ProtoReader, ProtoWriter, varintBigSize, varintSize } from "../../base/protowire.js";
 import { headerBytes, type ResponseHeader, writeHeader } from "../encode.js";
 import type { EncodedEvents } from "./event-batch.js";
@@ -112,7 +111,7 @@ export function encodeWatchAnswer(header: ResponseHeader, answer: WatchAnswer): 
  * another watch: then only its id is put into it.
  */
 class EventsAnswer {
-  private readonly writer = new ProtoWriter(allocateBytes(limits.outputReferenceBytesMin));
+  private readonly writer = new ProtoWriter(allocateBytes(copiedEventsBytesMax + watchHeadBytesMax));
   private header: Uint8Array | undefined;
   private events: EncodedEvents | undefined;
   private fragment = false;
@@ -138,6 +137,16 @@ class EventsAnswer {
   }
 }
 
+/**
+ * Events of so many bytes are copied for each watch. More are shared instead: where a client is slow the answers of
+ * hundreds of watches wait, each with memory of its own.
+ */
+const copiedEventsBytesMax = 512;
+
+/** Memory that heads of shared events are cut from; small, because one head that waits keeps all of it. */
+const headPoolBytes = 4096;
+let heads = new ProtoWriter(headPoolBytes);
+
 /** By the size of the id. */
 const eventsAnswers: EventsAnswer[] = [];
 
@@ -151,16 +160,19 @@ export function encodeWatchEvents(
   events: EncodedEvents,
   fragment: boolean,
 ): Uint8Array | readonly Uint8Array[] {
-  if (events.parts.length === 1 && events.bytes <= limits.outputReferenceBytesMin - watchHeadBytesMax) {
+  if (events.bytes <= copiedEventsBytesMax) {
     const size = watchIdSize(watchId);
     eventsAnswers[size] ??= new EventsAnswer();
     return eventsAnswers[size].with(headerBytes(header), watchId, events, fragment);
   }
-  const head = new ProtoWriter(watchHeadBytesMax);
-  writeHeader(head, header);
-  writeWatchId(head, watchId);
-  head.boolField(7, fragment);
-  return [head.finish(), ...events.parts];
+  if (heads.length > headPoolBytes - watchHeadBytesMax) heads = new ProtoWriter(headPoolBytes);
+  const from = heads.length;
+  heads.raw(headerBytes(header));
+  writeWatchId(heads, watchId);
+  heads.boolField(7, fragment);
+  const head = heads.memory.subarray(from, heads.length);
+  const { parts } = events;
+  return parts.length === 1 ? [head, parts[0]!] : [head, ...parts];
 }
 
 /** What `encodeWatchEvents` puts before the events, at most: header, id, flag. */
@@ -172,6 +184,6 @@ function writeWatchId(writer: ProtoWriter, watchId: WatchId): void {
 }
 
 function watchIdSize(watchId: WatchId): number {
-  if (watchId === 0) return 0;
+  if (watchId === 0 || watchId === 0n) return 0;
   return typeof watchId === "number" ? varintSize(watchId) : varintBigSize(watchId);
 }
