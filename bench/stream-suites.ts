@@ -17,6 +17,8 @@ import type { BenchCluster, Launches } from "./servers.js";
 import type { HoldRow, StreamRow } from "./stream-rows.js";
 
 const durationMs = { full: 3_000, quick: 700 } as const;
+/** At a low rate it takes so long until V8 has compiled what a member runs; etcd is warmed as long. */
+const steadyWarmMs = { full: 20_000, quick: 2_000 } as const;
 const putsMsMax = 60_000;
 const quickShare = 10;
 /** Memory is looked at when garbage was collected and given back. */
@@ -38,8 +40,10 @@ export async function measureStreamRow(bench: Bench, clusters: Clusters, row: St
     requests: quick ? Math.ceil(row.requests / quickShare) : row.requests,
     durationMs: row.requests > 0 ? putsMsMax : quick ? durationMs.quick : durationMs.full,
   });
+  const warm =
+    row.rate === 0 ? full : { ...full, durationMs: quick ? steadyWarmMs.quick : steadyWarmMs.full };
   await interleave(clusters, 1, async (cluster) => {
-    await measureLoad(bench, cluster, full);
+    await measureLoad(bench, cluster, warm);
   });
   await interleave(clusters, runs, async (cluster) => {
     result.samples[cluster.side] ??= {};
