@@ -41,6 +41,8 @@ class Http2Server implements TransportServer {
       options.http,
     );
     this.listener = this.createListener();
+    this.listener.maxConnections = limits.connectionsMax;
+    this.listener.on("drop", () => this.warnDropped());
   }
 
   get connectionCount(): number {
@@ -134,10 +136,15 @@ class Http2Server implements TransportServer {
     else this.detect(socket);
   }
 
+  private warnDropped(): void {
+    this.deps.log.warn(caller, "dropped a connection: too many are open");
+  }
+
   private accept(socket: Socket): void {
+    // The listener's own count leaves out those that were taken over.
     if (this.sockets.size >= limits.connectionsMax) {
-      this.deps.log.warn(caller, "dropped a connection: too many are open");
       socket.destroy();
+      this.warnDropped();
       return;
     }
     this.track(socket);
