@@ -13,6 +13,7 @@ import { assert } from "../base/assert.js";
 import type { Index, Term } from "../base/brand.js";
 import { allocateBytes, copyBytes, emptyBytes } from "../base/bytes.js";
 import { limits } from "../base/limits.js";
+import { pieceAt } from "../base/pieces.js";
 import type { Entry, EntryType } from "./types.js";
 
 interface Page {
@@ -98,15 +99,7 @@ export class EntryPages {
   }
 
   private pageOf(at: number): Page {
-    const { pages } = this;
-    let low = 0;
-    let high = pages.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (pages[middle]!.first <= at) low = middle;
-      else high = middle - 1;
-    }
-    return pages[low]!;
+    return this.pages[pieceAt(this.pages, at)]!;
   }
 
   private memory(bytesMin: number): Uint8Array {

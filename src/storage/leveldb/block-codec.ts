@@ -16,14 +16,13 @@ import { allocateBytes } from "../../base/bytes.js";
 import { crc32c } from "../../base/crc32c.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
 import type { BlockKey } from "./keys.js";
-import { type RevisionColumns, subMax } from "./revision-columns.js";
+import { type RevisionColumns, subMax, tombstoneBit } from "./revision-columns.js";
 
 export const blockHeaderBytes = 24;
 export const directoryEntryBytes = 12;
 /** Records of one block lie at most this far apart in main revision. */
 export const mainDistanceMax = 2 ** 32 - 1;
 const formatVersion = 1;
-const tombstoneBit = 0x8000_0000;
 
 export class Block implements BlockKey {
   readonly main: Revision;

@@ -11,11 +11,13 @@
 import { assert } from "../../base/assert.js";
 import type { Revision } from "../../base/brand.js";
 import { copyPooledBytes } from "../../base/bytes.js";
+import { pieceAt } from "../../base/pieces.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
 
 /** A sub revision takes 31 bits. */
 export const subMax = 2 ** 31 - 1;
-const tombstoneBit = 0x8000_0000;
+/** Beside it in a block's directory. */
+export const tombstoneBit = 0x8000_0000;
 const capacityMin = 1_024;
 /** Columns above this size (1.3 MB) are given back when they are mostly empty. */
 const capacityKept = 65_536;
@@ -97,7 +99,7 @@ export class RevisionColumns {
 
   /** A copy, as the memory in which it lies may be used again. */
   valueAt(position: number): Uint8Array {
-    const { bytes } = this.pieces[this.pieceOf(position)]!;
+    const { bytes } = this.pieces[pieceAt(this.pieces, position)]!;
     return copyPooledBytes(bytes.subarray(this.starts[position]!, this.ends[position]!));
   }
 
@@ -139,7 +141,7 @@ export class RevisionColumns {
   /** Copies the values from the position `from` up to, without, `to` to `target`, one after the other from `offset` on. */
   copyValues(from: number, to: number, target: Uint8Array, offset: number): void {
     const { starts, ends, pieces } = this;
-    let piece = this.pieceOf(from);
+    let piece = pieceAt(pieces, from);
     let written = offset;
     for (let at = from; at < to; ) {
       const start = starts[at]!;
@@ -166,18 +168,6 @@ export class RevisionColumns {
     for (const piece of this.pieces) piece.first = Math.max(piece.first - count, 0);
     if (this.mains.length > capacityKept && this.count < capacityKept / 4) this.resize(capacityKept);
     return dropped.map(({ bytes }) => bytes);
-  }
-
-  private pieceOf(position: number): number {
-    const { pieces } = this;
-    let low = 0;
-    let high = pieces.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (pieces[middle]!.first <= position) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   private resize(capacity: number): void {
