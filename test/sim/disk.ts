@@ -47,12 +47,17 @@ export class SimulatedFile {
     }
   }
 
-  /** A power cut: what the disk holds is all there is. */
-  losePages(dice: Dice): void {
+  /** What the next process finds. After a power cut what the disk holds is all there is. */
+  afterCrash(power: boolean, dice: Dice): SimulatedFile {
     // All of it, none of it, or each sector by chance.
-    this.writeBack(dice, dice.pick([0, 0.5, 0.9, 1]));
-    this.pages.set(this.stable);
-    this.clean();
+    if (power) this.writeBack(dice, dice.pick([0, 0.5, 0.9, 1]));
+    const found = new SimulatedFile(this.sizeBytes);
+    found.stable.set(this.stable);
+    found.pages.set(power ? this.stable : this.pages);
+    if (power) return found;
+    found.dirtyFrom = this.dirtyFrom;
+    found.dirtyTo = this.dirtyTo;
+    return found;
   }
 
   /** Damage below the page cache. */
@@ -80,7 +85,7 @@ export class SimulatedFile {
 }
 
 /** Names of files; a change is durable with the next sync of the directory, or by chance before. */
-class Directory {
+export class Directory {
   readonly names = new Map<string, SimulatedFile>();
   private stable = new Map<string, SimulatedFile>();
 
@@ -88,8 +93,25 @@ class Directory {
     this.stable = new Map(this.names);
   }
 
-  /** Returns what was lost: names that are gone again, and names that came back. */
-  lose(dice: Dice): { readonly lost: string[]; readonly back: string[] } {
+  /** What the next process finds, in files of its own. */
+  afterCrash(
+    power: boolean,
+    { dice, coverage }: { readonly dice: Dice; readonly coverage: Coverage },
+  ): Directory {
+    const files = new Map<SimulatedFile, SimulatedFile>();
+    const next = new Directory();
+    const found = (file: SimulatedFile): SimulatedFile => {
+      if (!files.has(file)) files.set(file, file.afterCrash(power, dice));
+      return files.get(file)!;
+    };
+    for (const [name, file] of this.names) next.names.set(name, found(file));
+    for (const [name, file] of this.stable) next.stable.set(name, found(file));
+    if (power) next.lose(dice, coverage);
+    return next;
+  }
+
+  /** Names are gone again, or are back, whose change was not synced. */
+  private lose(dice: Dice, coverage: Coverage): void {
     const lost: string[] = [];
     const back: string[] = [];
     for (const [name, file] of this.names) {
@@ -99,7 +121,8 @@ class Directory {
     for (const name of lost) this.names.delete(name);
     for (const name of back) this.names.set(name, this.stable.get(name)!);
     this.sync();
-    return { lost, back };
+    if (lost.some((name) => name.endsWith(".wal"))) coverage.hit("log/rename lost");
+    if (back.length > 0) coverage.hit("log/unlink lost");
   }
 }
 
@@ -113,7 +136,7 @@ export interface DiskMood {
 }
 
 export class SimulatedDisk {
-  readonly log = new Directory();
+  log = new Directory();
   readonly mood: DiskMood = { syncUs: 200, full: false, failSync: false };
   store = new SimulatedStore(this.mood);
   /** A received image that is just taking the place of the store: a power cut may find either. */
@@ -150,16 +173,14 @@ export class SimulatedDisk {
     return this.mood.syncUs * (0.5 + this.dice.exponential(0.5));
   }
 
-  /** The process is gone. With `power`, so is the page cache. */
+  /**
+   * The process is gone. With `power`, so is the page cache. What the dead process still does before its event is
+   * over, in promises that had begun, meets files and a store that nobody will read again.
+   */
   crash(power: boolean): void {
     const { dice, coverage } = this;
     // After a failed sync the kernel may have dropped the pages: as bad as a power cut.
-    if (power || this.failed) {
-      for (const file of this.log.names.values()) file.losePages(dice);
-      const { lost, back } = this.log.lose(dice);
-      if (lost.some((name) => name.endsWith(".wal"))) coverage.hit("log/rename lost");
-      if (back.length > 0) coverage.hit("log/unlink lost");
-    }
+    this.log = this.log.afterCrash(power || this.failed, { dice, coverage });
     if (this.switchingTo !== undefined && dice.chance(0.5)) this.store = this.switchingTo;
     this.switchingTo = undefined;
     this.store = this.store.afterCrash(power || this.failed, dice);

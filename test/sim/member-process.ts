@@ -24,7 +24,7 @@ import { restoreState } from "../../src/member/restore-state.js";
 import { StoreKeeper } from "../../src/member/store-keeper.js";
 import { MemberWatches } from "../../src/member/watches.js";
 import { WatchHub } from "../../src/mvcc/watch/watch-hub.js";
-import type { RecoveredLog } from "../../src/ports/raft-log.js";
+import type { LogAppend, RecoveredLog } from "../../src/ports/raft-log.js";
 import type { RevisionStore } from "../../src/ports/revision-store.js";
 import { RaftNode, type Role } from "../../src/raft/node.js";
 import { LevelRevisionStore } from "../../src/storage/leveldb/revision-store.js";
@@ -191,7 +191,15 @@ export class MemberProcess implements Owner {
     const logDeps = {
       disk,
       sleep: this.sleep,
-      watch: book,
+      // What a dead process writes before its event is over goes nowhere.
+      watch: {
+        written: (append: LogAppend) => {
+          if (this.alive) book.written(append);
+        },
+        synced: () => {
+          if (this.alive) book.synced();
+        },
+      },
       coverage,
       mayCrash: (where: Branch, probability: number) => this.mayCrash(where, probability),
     };

@@ -34,7 +34,7 @@ const within: Readonly<Record<PlantedBug, Expectation>> = {
   "acknowledge-append-early": { seeds: 3, foundBy: ["committed is durable"] },
   "ask-for-votes-early": { seeds: 1, foundBy: ["candidate's term is durable"] },
   "forget-vote": { seeds: 5, foundBy: ["durable vote"] },
-  "commit-older-term": { seeds: 10, foundBy: ["commits only its own term"] },
+  "commit-older-term": { seeds: 30, foundBy: ["commits only its own term"] },
   "revision-goes-down": {
     seeds: 40,
     // Also by the member itself: a store that comes back behind its own compaction is refused.

@@ -17,7 +17,7 @@ import {
   sortedSegments,
 } from "../../src/storage/wal/segment-name.js";
 import type { Branch, Coverage } from "./coverage.js";
-import { type SimulatedDisk, SimulatedFile } from "./disk.js";
+import { type Directory, type SimulatedDisk, SimulatedFile } from "./disk.js";
 import type { Sleep } from "./simulated-store.js";
 
 /** Who keeps book of what the log of a member holds. */
@@ -50,6 +50,8 @@ export class SimulatedLog implements RaftLog {
     private readonly deps: LogDeps,
     private readonly writer: LogWriter,
     private file: SimulatedFile,
+    /** This process's own: after a crash the disk has another. */
+    private readonly directory: Directory,
   ) {}
 
   static exists(disk: SimulatedDisk): boolean {
@@ -67,8 +69,9 @@ export class SimulatedLog implements RaftLog {
     const file = new SimulatedFile(segmentBytes);
     file.write(bytes, 0);
     file.sync();
-    deps.disk.log.names.set(first.name, file);
-    deps.disk.log.sync();
+    const directory = deps.disk.log;
+    directory.names.set(first.name, file);
+    directory.sync();
     const hardState: HardState = { term: 0, vote: 0n, commit: 0 };
     const writer = new LogWriter({
       metadata,
@@ -83,7 +86,7 @@ export class SimulatedLog implements RaftLog {
     });
     const mark = { index: 0, term: 0, confState: emptyConfState };
     const recovered = { metadata, hardState, entries: [], mark };
-    return { log: new SimulatedLog(options, deps, writer, file), recovered };
+    return { log: new SimulatedLog(options, deps, writer, file, directory), recovered };
   }
 
   /** Errors: DamageError. */
@@ -92,7 +95,8 @@ export class SimulatedLog implements RaftLog {
     options: LogOptions,
     deps: LogDeps,
   ): { readonly log: SimulatedLog; readonly recovered: RecoveredLog } {
-    const { names } = deps.disk.log;
+    const directory = deps.disk.log;
+    const { names } = directory;
     const segments = sortedSegments([...names.keys()]);
     const run = newestRun(segments);
     const replay = new LogReplay(fromMark);
@@ -103,9 +107,9 @@ export class SimulatedLog implements RaftLog {
     for (const name of [...names.keys()]) if (name.endsWith(".tmp")) names.delete(name);
     const file = names.get(run.at(-1)!.name)!;
     settleTail(file, end, deps);
-    deps.disk.log.sync();
+    directory.sync();
     const writer = writerAt(recovered, end, segments, file, options);
-    return { log: new SimulatedLog(options, deps, writer, file), recovered };
+    return { log: new SimulatedLog(options, deps, writer, file, directory), recovered };
   }
 
   async append(appends: readonly LogAppend[], options: { readonly mustSync: boolean }): Promise<void> {
@@ -126,13 +130,14 @@ export class SimulatedLog implements RaftLog {
     await this.appending;
     this.checkUsable();
     const { disk, sleep, coverage, mayCrash } = this.deps;
+    const { directory } = this;
     const released = this.writer.release(index);
-    for (const { name } of released) disk.log.names.delete(name);
+    for (const { name } of released) directory.names.delete(name);
     if (released.length === 0) return;
     coverage.hit("log/segments released");
     await sleep(disk.syncUs());
     mayCrash("log/segments released, crash before that was durable", 0.03);
-    disk.log.sync();
+    directory.sync();
   }
 
   async close(): Promise<void> {
@@ -187,20 +192,21 @@ export class SimulatedLog implements RaftLog {
     appends: readonly LogAppend[],
   ): Promise<void> {
     const { disk, sleep, watch, coverage } = this.deps;
+    const { directory } = this;
     // The plan's memory is the next plan's; nothing is planned before this ends, but a copy is simpler to trust.
     const bytes = planned.bytes.slice();
     if (!wasSynced) await this.sync(this.file);
     disk.checkSpace();
     const temporary = `${ref.sequence % 2}.tmp`;
     const file = new SimulatedFile(this.options.segmentBytes);
-    disk.log.names.set(temporary, file);
+    directory.names.set(temporary, file);
     file.write(bytes, planned.offsetBytes);
     failpoints.walBeforeSync?.();
     await this.sync(file);
-    disk.log.names.delete(temporary);
-    disk.log.names.set(ref.name, file);
+    directory.names.delete(temporary);
+    directory.names.set(ref.name, file);
     await sleep(disk.syncUs());
-    disk.log.sync();
+    directory.sync();
     this.file = file;
     this.writer.segmentFilled(this.options.segmentBytes);
     for (const append of appends) watch.written(append);
