@@ -2,7 +2,9 @@
  * Every named place in turn: a member dies there under load, comes back, and all must be as promised. Which places
  * are reached is part of what is tested: a name that leads nowhere tests nothing.
  */
+
 import { type FailpointName, failpointNames } from "../src/base/failpoint.js";
+import type { QuorateClient } from "../src/client/index.js";
 import type { ServerBinary } from "../test/support/server-binary.js";
 import { verifyCluster } from "./verify.js";
 import { loopback, Victims } from "./victims.js";
@@ -31,28 +33,50 @@ type Approach =
   | "image"
   /** At the first start, when the founders are entered. */
   | "founding"
+  /** By its start. */
+  | "start"
   /** By a watch of what the writers write. */
-  | "watch";
+  | "watch"
+  /** By a client that reads a range as a stream. */
+  | "stream"
+  /** As the leader, by keep-alives and questions for the time left of a lease: asked itself, or through another member. */
+  | "lease"
+  | "lease of another";
 
 const approaches: Readonly<Partial<Record<FailpointName, Approach>>> = {
   raftBeforeLeaderSend: "leader",
   raftBeforeApplySnap: "image",
   raftAfterApplySnap: "image",
   applyBeforeOpenSnapshot: "image",
+  applyAfterOpenSnapshot: "image",
   beforeApplyOneConfChange: "founding",
   compactBeforeCommitScheduledCompact: "compaction",
   compactAfterCommitScheduledCompact: "compaction",
+  compactAfterAcquiredBatchTxLock: "compaction",
   compactBeforeCommitBatch: "compaction",
   compactAfterCommitBatch: "compaction",
   compactBeforeSetFinishedCompact: "compaction",
   compactAfterSetFinishedCompact: "compaction",
+  beforePublishing: "start",
   beforeSendWatchResponse: "watch",
+  beforeRangeStreamChunk: "stream",
+  beforeCheckpointInLeaseRenew: "lease",
+  beforeLookupWhenLeaseTimeToLive: "lease",
+  beforeServeHTTPLeaseRenew: "lease of another",
+  beforeLookupWhenForwardLeaseTimeToLive: "lease of another",
 };
 
 /** No service leads there yet. */
-const unreachable: ReadonlySet<FailpointName> = new Set(["defragBeforeCopy", "defragBeforeRename"]);
+const unreachable: ReadonlySet<FailpointName> = new Set([
+  "defragBeforeCopy",
+  "defragdbFail",
+  "defragBeforeRename",
+]);
 
 export const reachableFailpoints = failpointNames.filter((name) => !unreachable.has(name));
+
+/** What needs nobody to lead the member there. */
+const byItself: ReadonlySet<Approach> = new Set(["load", "start", "image", "founding"]);
 
 const deathTimeoutMs = 60_000;
 const putsBetween = 150;
@@ -130,13 +154,22 @@ async function bring(
   victims: Victims,
   { at, approach, over }: { readonly at: number; readonly approach: Approach; readonly over: AbortSignal },
 ): Promise<void> {
-  if (approach === "load" || approach === "image" || approach === "founding") return;
+  if (byItself.has(approach)) return;
   await victims.healthy(at);
-  if (approach === "leader") {
+  if (approach === "leader" || approach === "lease" || approach === "lease of another")
     await victims.makeLeader(at);
+  if (approach === "leader") return;
+  await using client = victims.connectTo(approach === "lease of another" ? victims.others(at)[0]! : at);
+  if (approach === "lease" || approach === "lease of another") {
+    await useLease(client, over);
     return;
   }
-  await using client = victims.connectTo(at);
+  if (approach === "stream") {
+    for await (const _ of client.kv.rangeStream("writer/", { prefix: true, signal: over })) {
+      // The place comes before the first piece.
+    }
+    return;
+  }
   if (approach === "compaction") {
     for (let count = 0; count < overwrites; count++) await client.kv.put("garbage", `${count}`.padEnd(2_000));
     const { header } = await client.kv.get("garbage");
@@ -146,6 +179,15 @@ async function bring(
   await using watcher = client.watch("writer/", { prefix: true, signal: over });
   for await (const _ of watcher) {
     // The place comes before the first answer.
+  }
+}
+
+/** Fails, sooner or later, when the leader dies of it. */
+async function useLease(client: QuorateClient, over: AbortSignal): Promise<void> {
+  const { ID } = await client.leases.grant(60);
+  while (!over.aborted) {
+    await client.leases.keepAliveOnce(ID);
+    await client.leases.timeToLive(ID);
   }
 }
 

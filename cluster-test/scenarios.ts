@@ -37,8 +37,10 @@ const snapshotDeaths = [
   "receiving",
   { failpoint: "raftBeforeApplySnap" },
   { failpoint: "applyBeforeOpenSnapshot" },
+  { failpoint: "applyAfterOpenSnapshot" },
   { failpoint: "raftAfterApplySnap" },
   { failpoint: "raftBeforeSaveSnap" },
+  { failpoint: "raftBeforeWALSaveSnaphot" },
   { failpoint: "raftAfterSaveSnap" },
   { failpoint: "raftAfterWALRelease" },
 ] as const;

@@ -1,5 +1,6 @@
 /** Ranges that may be long: read in slices at one revision, with other work in between. */
 import { partsBytes } from "../base/bytes.js";
+import { failpoints } from "../base/failpoint.js";
 import { ProtoWriter, wireBytes } from "../base/protowire.js";
 import type { Member } from "../member/contract.js";
 import { checkRange, hasRevisionFilters, isDefaultOrdering } from "../mvcc/checks.js";
@@ -63,7 +64,9 @@ async function streamRange(
 ): Promise<void> {
   const cursor = member.openRange(request);
   const encoder = new RangeEncoder(undefined);
-  while (!cursor.nextInto(encoder)) {
+  while (true) {
+    failpoints.beforeRangeStreamChunk?.();
+    if (cursor.nextInto(encoder)) break;
     if (!sink.write(wrap(encoder.takeParts()))) await sink.drained();
     await nextTurnOf(call);
   }

@@ -13,6 +13,7 @@
  * that came between would end it too early. Its time counts from there.
  */
 import { assert } from "../base/assert.js";
+import { failpoints } from "../base/failpoint.js";
 import { limits } from "../base/limits.js";
 import { checkpointEveryMs, firstCheckpointMs } from "./checkpoint-policy.js";
 import { Countdown, type RenewalTicket } from "./countdown.js";
@@ -120,6 +121,7 @@ export class LeaseTiming {
       this.waitedFor.add(countdown);
       return;
     }
+    failpoints.beforeCheckpointInLeaseRenew?.();
     countdown.wasRenewed = true;
     this.count(countdown, lease.ttlSeconds * 1_000);
     if (lease.remainingSeconds === 0 && countdown.checkpointsOut === 0) {

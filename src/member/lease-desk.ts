@@ -6,6 +6,7 @@
 import type { LeaseId, MemberId } from "../base/brand.js";
 import { latin1ToBytes } from "../base/bytes.js";
 import { StoreError, storeError } from "../base/errors.js";
+import { type FailpointName, failpoints } from "../base/failpoint.js";
 import { Later } from "../base/later.js";
 import type { LeaseAnswer } from "../lease/lease-timing.js";
 import type { Clock } from "../ports/clock.js";
@@ -100,7 +101,7 @@ export class LeaseDesk {
     const startedMs = this.deps.clock.monotonicMs();
     const times = await this.askLeader({ ...options, startedMs }, (leader, timeoutMs) =>
       leader === this.options.memberId
-        ? this.timesHere(id, options)
+        ? this.lookUp(id, options, "beforeLookupWhenLeaseTimeToLive")
         : this.deps.peers.leaseTimes(leader, id, { keys: options.keys, timeoutMs }),
     );
     return times === "unknown" ? undefined : times;
@@ -113,19 +114,9 @@ export class LeaseDesk {
     return waiter;
   }
 
-  /** As the leader; for other members too. Errors: NotLeader, those of a linearizable read. */
-  async timesHere(id: LeaseId, options: { readonly keys: boolean }): Promise<LeaseTimes | "unknown"> {
-    await this.deps.linearize({ timeoutMs: undefined });
-    const { leases } = this.deps.core.state.deps;
-    if (!leases.timing.leading) throw storeError("NotLeader");
-    const lease = leases.find(id);
-    if (lease === undefined) return "unknown";
-    return {
-      // Never −1, which would say that there is no such lease.
-      remainingSeconds: Math.max(0, Math.floor((leases.timing.remainingMs(lease) ?? 0) / 1_000)),
-      grantedSeconds: lease.ttlSeconds,
-      keys: options.keys ? lease.keys.map(latin1ToBytes) : [],
-    };
+  /** As the leader, for another member. Errors: NotLeader, those of a linearizable read. */
+  timesHere(id: LeaseId, options: { readonly keys: boolean }): Promise<LeaseTimes | "unknown"> {
+    return this.lookUp(id, options, "beforeLookupWhenForwardLeaseTimeToLive");
   }
 
   /** All there are, as far as this member has applied: by the time that is left where it leads, then by id. */
@@ -155,6 +146,25 @@ export class LeaseDesk {
   stop(): void {
     this.stopped = true;
     this.renewals.rejectAll(storeError("Stopped"));
+  }
+
+  private async lookUp(
+    id: LeaseId,
+    options: { readonly keys: boolean },
+    before: FailpointName,
+  ): Promise<LeaseTimes | "unknown"> {
+    await this.deps.linearize({ timeoutMs: undefined });
+    failpoints[before]?.();
+    const { leases } = this.deps.core.state.deps;
+    if (!leases.timing.leading) throw storeError("NotLeader");
+    const lease = leases.find(id);
+    if (lease === undefined) return "unknown";
+    return {
+      // Never −1, which would say that there is no such lease.
+      remainingSeconds: Math.max(0, Math.floor((leases.timing.remainingMs(lease) ?? 0) / 1_000)),
+      grantedSeconds: lease.ttlSeconds,
+      keys: options.keys ? lease.keys.map(latin1ToBytes) : [],
+    };
   }
 
   private enqueue(id: LeaseId, waiting: Waiting<RenewedSeconds>): void {

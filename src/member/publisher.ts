@@ -5,6 +5,7 @@
 import { RequestField } from "../apply/raft-request.js";
 import type { MemberId } from "../base/brand.js";
 import { StoreError } from "../base/errors.js";
+import { failpoints } from "../base/failpoint.js";
 import type { Logger } from "../base/logger.js";
 import { ClusterMemberAttrSetRequest, ClusterVersionSetRequest } from "../gen/membership.js";
 import type { Member } from "./contract.js";
@@ -29,6 +30,7 @@ export class Publisher {
 
   /** Resolves when both stand in the log, or after `stop`. */
   async run(): Promise<void> {
+    failpoints.beforePublishing?.();
     await this.until(
       () => this.isPublished(),
       () => this.publish(),

@@ -141,6 +141,7 @@ export class StoreKeeper {
     await this.current.close();
     failpoints.applyBeforeOpenSnapshot?.();
     this.current = await image.install();
+    failpoints.applyAfterOpenSnapshot?.();
     const state = await rebuild(this.current);
     core.adopt(state, { ...image.applied, confState: state.confState });
     this.installing = false;

@@ -9,7 +9,14 @@ import { isLocalType, type MessageType, messageTypes } from "../../src/raft/mess
 const elsewhere: ReadonlySet<string> = new Set([
   // LevelDB is behind the simulated path.
   "defragBeforeCopy",
+  "defragdbFail",
   "defragBeforeRename",
+  // Another network stands in place of transport/peer.
+  "raftDropHeartbeat",
+  "beforeServeHTTPLeaseRenew",
+  // Services that no simulated client calls, and what a server does beside its member.
+  "beforeRangeStreamChunk",
+  "beforePublishing",
 ]);
 
 export const simulatedFailpoints = failpointNames.filter((name) => !elsewhere.has(name));
@@ -18,12 +25,18 @@ export const simulatedFailpoints = failpointNames.filter((name) => !elsewhere.ha
 const neverSent: ReadonlySet<MessageType> = new Set(["MsgForgetLeader", "MsgTransferLeader"]);
 
 /** Places of a follower's or a leader's path alone. */
-const onlyLeader: ReadonlySet<string> = new Set(["raftBeforeLeaderSend"]);
+const onlyLeader: ReadonlySet<string> = new Set([
+  "raftBeforeLeaderSend",
+  "beforeCheckpointInLeaseRenew",
+  "beforeLookupWhenLeaseTimeToLive",
+  "beforeLookupWhenForwardLeaseTimeToLive",
+]);
 const neverLeader: ReadonlySet<string> = new Set([
   "raftBeforeFollowerSend",
   "raftBeforeApplySnap",
   "raftAfterApplySnap",
   "applyBeforeOpenSnapshot",
+  "applyAfterOpenSnapshot",
 ]);
 
 /** The branches that matter, by hand: each is counted where the simulator sees it happen. */

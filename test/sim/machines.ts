@@ -323,6 +323,7 @@ export class Machines {
 const installing: ReadonlySet<string> = new Set([
   "raftBeforeApplySnap",
   "applyBeforeOpenSnapshot",
+  "applyAfterOpenSnapshot",
   "raftAfterApplySnap",
 ]);
 

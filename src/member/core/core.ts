@@ -10,6 +10,7 @@
 
 import { assert } from "../../base/assert.js";
 import type { Index } from "../../base/brand.js";
+import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { LogMark } from "../../ports/raft-log.js";
 import type { MemoryLog } from "../../raft/log-store.js";
@@ -272,6 +273,7 @@ export class MemberCore {
   private applyEntry(entry: Entry): void {
     assert(entry.index === this.appliedIndex + 1, "entries are applied once each, in order");
     if (entry.type === EntryType.Normal) {
+      failpoints.beforeApplyOneEntryNormal?.();
       const applied = this.replicated.applier.apply(entry.data);
       if (applied !== undefined) this.effects.applied.push(applied);
     } else {

@@ -192,10 +192,15 @@ export class LevelRevisionStore implements RevisionStore {
     return this.turns.run(async () => openStoreImage(this.content));
   }
 
-  /** Rewrites LevelDB's files so that they hold what is alive and nothing else. Reads and writes go on meanwhile. */
+  /**
+   * Rewrites LevelDB's files so that they hold what is alive and nothing else. Reads and writes go on meanwhile, and
+   * whatever comes of it the store holds the same.
+   */
   async defragment(): Promise<void> {
     this.turns.check();
     failpoints.defragBeforeCopy?.();
+    const failure = failpoints.defragdbFail?.();
+    if (failure !== undefined) throw new Error(failure);
     for (const range of reclaimRanges(this.content.blocks.index)) await this.content.ordered.reclaim(range);
     failpoints.defragBeforeRename?.();
     await this.content.measure();
@@ -278,6 +283,7 @@ export class LevelRevisionStore implements RevisionStore {
     upTo: Revision,
     alive: RevisionAlive,
   ): Promise<CompactionCursor | undefined> {
+    failpoints.compactAfterAcquiredBatchTxLock?.();
     const slice = await compactSlice(this.content, { from, upTo, alive });
     if (slice.splices.length === 0) return slice.next;
     try {

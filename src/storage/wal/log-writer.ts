@@ -7,6 +7,7 @@
  */
 import { assert } from "../../base/assert.js";
 import type { Index } from "../../base/brand.js";
+import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { LogAppend, LogMark } from "../../ports/raft-log.js";
 import { entrySizeBytes } from "../../raft/codec.js";
@@ -170,6 +171,7 @@ export class LogWriter {
   }
 
   private encodeMark(mark: LogMark): void {
+    failpoints.raftBeforeWALSaveSnaphot?.();
     this.encoder.mark(mark);
     this.lastIndex = Math.max(this.lastIndex, mark.index);
     this.newMark = mark.index;

@@ -4,6 +4,7 @@
  */
 import type { ClusterId, LeaseId, MemberId } from "../../base/brand.js";
 import { emptyBytes } from "../../base/bytes.js";
+import { failpoints } from "../../base/failpoint.js";
 import type { Logger } from "../../base/logger.js";
 import type { LeaseTimes, RenewedSeconds } from "../../ports/lease-peers.js";
 import type { Peer, PeerEvents } from "../../ports/peer-transport.js";
@@ -122,6 +123,8 @@ function takeMessages(frame: Uint8Array, from: MemberId, deps: PeerServiceDeps):
     if (isLocalType(message.type))
       throw new RpcStatus(StatusCode.InvalidArgument, `${message.type} is not for peers`);
     if (deps.directory.isRemoved(from)) throw new RpcStatus(StatusCode.PermissionDenied, "removed");
+    // As in etcd it drops whatever comes on the stream, heartbeats among it.
+    if (failpoints.raftDropHeartbeat?.() !== undefined) continue;
     deps.events.message(message);
   }
 }
@@ -186,6 +189,7 @@ function keepAliveMethod(deps: PeerServiceDeps): UnaryMethod<Uint8Array, Uint8Ar
     handle: async (bytes, call) => {
       await admit(call, deps);
       const leases = decodeRenewals(bytes);
+      failpoints.beforeServeHTTPLeaseRenew?.();
       return encodeRenewed(leases, await Promise.all(leases.map((lease) => deps.leases.renewHere(lease))));
     },
   };

@@ -103,6 +103,17 @@ describe("a flush", () => {
     await fill(store, 2, 2);
     expect(passed).toEqual(names);
   });
+
+  it("goes on with everything when a defragmentation fails at defragdbFail", async () => {
+    const store = await openOn(new MemoryOrderedStore());
+    await fill(store, 2, 100);
+    failpoints.defragdbFail = () => "no space left on device";
+    await expect(store.defragment()).rejects.toThrow("no space left on device");
+    failpoints.defragdbFail = undefined;
+    await fill(store, 101, 200);
+    await store.defragment();
+    expect((await scanAll(store)).length).toBe(199);
+  });
 });
 
 afterEach(() => {
@@ -244,7 +255,12 @@ describe("a compaction", () => {
     expect(turns).toBeGreaterThan(6_000_000 / limits.blockReadBytesMax / 2);
   });
 
-  for (const place of ["compactBeforeCommitBatch", "compactAfterCommitBatch"] as const) {
+  const places = [
+    "compactAfterAcquiredBatchTxLock",
+    "compactBeforeCommitBatch",
+    "compactAfterCommitBatch",
+  ] as const;
+  for (const place of places) {
     it(`that crashes at ${place} of any slice loses nothing that is alive`, async () => {
       for (let crashAt = 1; crashAt <= 4; crashAt++) {
         const ordered = new MemoryOrderedStore();

@@ -311,6 +311,18 @@ describe("damage and failure", () => {
     },
   );
 
+  it("passes raftBeforeWALSaveSnaphot before the mark of a snapshot is written, and not for entries", async () => {
+    const log = await create();
+    failpoints.raftBeforeWALSaveSnaphot = () => {
+      throw new Error("crash");
+    };
+    await log.append([put(1)], synced);
+    const mark = { index: 1, term: 1, confState: voters };
+    await expect(log.append([{ entries: [], mark }], synced)).rejects.toThrow("crash");
+    failpoints.raftBeforeWALSaveSnaphot = undefined;
+    expect((await open()).recovered.mark.index).toBe(0);
+  });
+
   it("of a gap in the entries is a bug of the caller", async () => {
     const log = await create();
     await expect(log.append([put(2)], synced)).rejects.toThrow("without a gap");

@@ -1,6 +1,7 @@
 /** Links between members over real sockets on loopback. */
 import { afterEach, describe, expect, test } from "vitest";
 import type { MemberId } from "../../../src/base/brand.js";
+import { failpoints } from "../../../src/base/failpoint.js";
 import { limits } from "../../../src/base/limits.js";
 import { type Logger, silentLogger } from "../../../src/base/logger.js";
 import type { Peer } from "../../../src/ports/peer-transport.js";
@@ -137,6 +138,8 @@ interface Sender {
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  failpoints.raftDropHeartbeat = undefined;
+  failpoints.beforeServeHTTPLeaseRenew = undefined;
   for (const close of closing.splice(0).reverse()) await close();
 });
 
@@ -224,6 +227,37 @@ describe("messages", () => {
     const { receiver: second } = await receiver(port);
     const message = await sendUntilReceived(from, second, heartbeat(1n, 2n, 77));
     expect(message).toMatchObject({ type: "MsgHeartbeat", commit: 77 });
+  });
+});
+
+describe("at a failpoint", () => {
+  test("raftDropHeartbeat what comes on the stream is lost while it returns something", async () => {
+    const { receiver: to, port } = await receiver();
+    const from = sender(1n);
+    from.links.setPeers([{ id: 2n, urls: [`http://127.0.0.1:${port}`] }]);
+    await sendUntilReceived(from, to, heartbeat(1n, 2n, 0));
+    let dropped = 0;
+    failpoints.raftDropHeartbeat = () => (++dropped <= 2 ? "" : undefined);
+    from.links.send([1, 2, 3].map((commit) => heartbeat(1n, 2n, commit)));
+    let message = await to.messages.take();
+    while (message.type === "MsgHeartbeat" && message.commit === 0) message = await to.messages.take();
+    expect(message).toMatchObject({ type: "MsgHeartbeat", commit: 3 });
+  });
+
+  test("beforeServeHTTPLeaseRenew a leader that is asked for others has not looked at the leases yet", async () => {
+    const { receiver: to, port } = await receiver();
+    const from = sender(1n);
+    from.links.setPeers([{ id: 2n, urls: [`http://127.0.0.1:${port}`] }]);
+    await sendUntilReceived(from, to, heartbeat(1n, 2n, 0));
+    let passed = 0;
+    failpoints.beforeServeHTTPLeaseRenew = () => {
+      passed++;
+      throw new Error("crash");
+    };
+    await expect(from.links.renewLeases(2n, [7n], 1_000)).rejects.toThrow();
+    expect(passed).toBe(1);
+    failpoints.beforeServeHTTPLeaseRenew = undefined;
+    expect(await from.links.renewLeases(2n, [7n], 1_000)).toEqual([0]);
   });
 });
 
