@@ -1,10 +1,13 @@
 /** Runs the watch hub beside a member: tells it of turns, and lets it catch up in steps with everything else in between. */
+import { limits } from "../base/limits.js";
 import type { WatchHub } from "../mvcc/watch/watch-hub.js";
 import type { WatchOutlet, WatchStream } from "../mvcc/watch/watch-stream.js";
 import type { Watches } from "./contract.js";
 
 export interface MemberWatchesDeps {
   readonly hub: WatchHub;
+  /** The answers that were given in this turn leave at once. */
+  readonly flushAnswers: () => void;
   /** History can not be read, or an invariant broke: the process must stop. */
   readonly fail: (error: unknown) => void;
 }
@@ -18,9 +21,20 @@ export class MemberWatches implements Watches {
     return this.deps.hub.open(outlet);
   }
 
-  /** After a turn of the core, before anything else can touch the store. */
-  deliver(): void {
-    this.guard(() => this.deps.hub.deliver());
+  /**
+   * After a turn of the core, before anything else can touch the store: tells the watches, and by `answer` whoever
+   * waits for an answer. An event of few watches is told first, as it is awaited like an answer. Many take their time,
+   * in which the writers could already prepare their next requests (10 streams of 100 watches: 13 % more events).
+   */
+  deliver(answer: () => void): void {
+    const { hub, flushAnswers } = this.deps;
+    const answersFirst = hub.fanOut > limits.watchesToldFirstMax;
+    if (answersFirst) {
+      answer();
+      flushAnswers();
+    }
+    this.guard(() => hub.deliver());
+    if (!answersFirst) answer();
   }
 
   /** The hub has something to catch up with: a step of it runs in the next turn of the event loop. */

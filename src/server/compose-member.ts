@@ -17,6 +17,7 @@ import type { WatchSource } from "../mvcc/watch/catch-up.js";
 import type { WatchHub } from "../mvcc/watch/watch-hub.js";
 import type { RevisionStore } from "../ports/revision-store.js";
 import { RaftNode } from "../raft/node.js";
+import { flushNow } from "../transport/http2/turn-flush.js";
 import { PeerLinks } from "../transport/peer/peer-links.js";
 import type { ServerConfig } from "./flags/server-config.js";
 import { urlTexts } from "./flags/urls.js";
@@ -74,12 +75,11 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   });
   const connectPeers = (): void =>
     peers.setPeers(core.state.membership.members().map(({ id, peerUrls }) => ({ id, urls: peerUrls })));
-  const watches = new MemberWatches({ hub, fail });
+  const watches = new MemberWatches({ hub, flushAnswers: flushNow, fail });
   const observe = (effects: Effects): void => {
-    watches.deliver();
     if (effects.leaderChanged) leaders.changed(core.raft.status().leader, clock.monotonicMs());
     if (effects.membershipChanged) connectPeers();
-    member.observe(effects);
+    watches.deliver(() => member.observe(effects));
     compactor.poke();
   };
   const driver = new Driver(

@@ -113,7 +113,11 @@ export class MemberProcess implements Owner {
     this.hub = new WatchHub({ source: () => this.watchSource(), wake: () => this.watches.wake() });
     countWatchPlaces(this.hub, deps.coverage);
     deps.sabotage.hub(this.hub);
-    this.watches = new MemberWatches({ hub: this.hub, fail: (error) => deps.failed(this, error) });
+    this.watches = new MemberWatches({
+      hub: this.hub,
+      flushAnswers: () => {},
+      fail: (error) => deps.failed(this, error),
+    });
   }
 
   get name(): string {
@@ -286,10 +290,9 @@ export class MemberProcess implements Owner {
     const connect = (): void =>
       peers.setPeers(core.state.membership.members().map(({ id, peerUrls }) => ({ id, urls: peerUrls })));
     const observe = (effects: Effects): void => {
-      this.watches.deliver();
       if (effects.leaderChanged) leaders.changed(core.raft.status().leader, clock.monotonicMs());
       if (effects.membershipChanged) connect();
-      member.observe(effects);
+      this.watches.deliver(() => member.observe(effects));
       compactor.poke();
       deps.observed(this, effects);
     };

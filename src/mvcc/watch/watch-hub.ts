@@ -43,6 +43,8 @@ export class WatchHub implements ChangeSink {
   private store: MvccStore | undefined;
   /** Answers that the step in hand may still send. */
   private sendsLeft = 0;
+  /** Watches that the last delivery of something committed told. */
+  private lastTold = 0;
 
   constructor(private readonly deps: WatchHubDeps) {
     this.behind = new CatchUp({
@@ -63,6 +65,11 @@ export class WatchHub implements ChangeSink {
 
   get streamCount(): number {
     return this.streams.size;
+  }
+
+  /** Watches that were told the last time that something was committed: as many, likely, as the next time. */
+  get fanOut(): number {
+    return this.lastTold;
   }
 
   /** Watches that are not over. */
@@ -172,6 +179,7 @@ export class WatchHub implements ChangeSink {
         this.send(group, batch, readable);
       }
     }
+    this.lastTold = limits.watchSendsPerStep - this.sendsLeft;
   }
 
   /** The groups that watch something of it, with what was written to their keys. */

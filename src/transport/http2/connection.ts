@@ -27,6 +27,7 @@ import { Sender } from "./sender.js";
 import type { Setting } from "./settings.js";
 import { Stream, type StreamHandler } from "./stream.js";
 import { StreamTable } from "./stream-table.js";
+import { flushAtEndOfTurn } from "./turn-flush.js";
 
 export interface ConnectionOptions {
   readonly role: "server" | "client";
@@ -266,7 +267,7 @@ export class Connection {
     const { output } = this;
     if (output.flushRequested || this.closed) return;
     output.flushRequested = true;
-    process.nextTick(flushConnection, this);
+    flushAtEndOfTurn(this);
   }
 
   flush(): void {

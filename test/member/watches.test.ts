@@ -1,0 +1,43 @@
+/** Who is told first after a turn: those who watch, or those who wait for an answer. */
+import { expect, test } from "vitest";
+import { limits } from "../../src/base/limits.js";
+import { MemberWatches } from "../../src/member/watches.js";
+import { put } from "../mvcc/fakes.js";
+import { WatchBench } from "../mvcc/watch/fixture.js";
+
+/** What happens in each turn after one put, with `count` watches of its key. */
+function turnsWith(count: number): () => readonly string[] {
+  const bench = new WatchBench();
+  const client = bench.client();
+  for (let made = 0; made < count; made++) client.create("a");
+  const happened: string[] = [];
+  const watches = new MemberWatches({
+    hub: bench.hub,
+    flushAnswers: () => happened.push(`flush after ${client.eventBytes.length} events`),
+    fail: (error) => {
+      throw error;
+    },
+  });
+  return () => {
+    happened.length = 0;
+    client.eventBytes.length = 0;
+    bench.store.put(put("a", "v"));
+    watches.deliver(() => happened.push(`answer after ${client.eventBytes.length} events`));
+    expect(client.eventBytes).toHaveLength(count);
+    return [...happened];
+  };
+}
+
+const { watchesToldFirstMax } = limits;
+
+test("few watches are told before the answer is given", () => {
+  const turn = turnsWith(watchesToldFirstMax);
+  turn();
+  expect(turn()).toEqual([`answer after ${watchesToldFirstMax} events`]);
+});
+
+test("where the turn before told many, the answer leaves before their events", () => {
+  const turn = turnsWith(watchesToldFirstMax + 1);
+  expect(turn()).toEqual([`answer after ${watchesToldFirstMax + 1} events`]);
+  expect(turn()).toEqual(["answer after 0 events", "flush after 0 events"]);
+});
