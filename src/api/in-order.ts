@@ -1,11 +1,48 @@
-/** Works on several requests of one stream at once, and gives the answers in the order of the requests. */
-import type { Later, LaterListener } from "../base/later.js";
+/**
+ * Works on several requests of one stream at once, and gives the answers in the order of the requests. Thousands of
+ * streams do so at a time, each with one request now and then, and what they touch is seldom in the processor's cache:
+ * so a stream is one object here, and so is a request, from the work on it to its answer.
+ */
+import type { LaterListener } from "../base/later.js";
 import { type RequestTaker, type ResponseSink, takeRequests } from "../transport/rpc.js";
 
 export interface InOrderWork<Request, Answer> {
-  readonly work: (request: Request) => Later<Answer>;
-  /** Takes the answers. */
+  /** Begins with a request: makes the answer, in `row`, and has it listen to the work. */
+  readonly begin: (request: Request, row: Row) => void;
+  /** Takes the answers whose work is done. */
   readonly sink: ResponseSink<Answer>;
+}
+
+/** Where answers stand in the order of their requests. */
+export interface Row {
+  nextNumber(): number;
+  /** The work for `answer` is done. */
+  ended(answer: AnswerInRow<unknown>): void;
+}
+
+/** The answer to a request; its work may be done before that of earlier ones. Made by `InOrderWork.begin`. */
+export abstract class AnswerInRow<Outcome> implements LaterListener<Outcome> {
+  readonly number: number;
+  failed = false;
+  /** What came of the work; undefined before. */
+  outcome: Outcome | undefined;
+  /** Why it failed. */
+  error: unknown;
+
+  constructor(private readonly row: Row) {
+    this.number = row.nextNumber();
+  }
+
+  resolve(outcome: Outcome): void {
+    this.outcome = outcome;
+    this.row.ended(this);
+  }
+
+  reject(error: unknown): void {
+    this.failed = true;
+    this.error = error;
+    this.row.ended(this);
+  }
 }
 
 /**
@@ -13,7 +50,7 @@ export interface InOrderWork<Request, Answer> {
  * Rejects with the first failure in the order of the requests, or with that of their source; what is under way
  * then is let go.
  */
-export function answerInOrder<Request, Answer>(
+export function answerInOrder<Request, Answer extends AnswerInRow<unknown>>(
   requests: AsyncIterable<Request>,
   options: { readonly ahead: number },
   work: InOrderWork<Request, Answer>,
@@ -26,101 +63,93 @@ export function answerInOrder<Request, Answer>(
   });
 }
 
-/** A request that was taken: its answer may come before those of earlier ones. */
-class Place<Answer> implements LaterListener<Answer> {
-  state: "open" | "answered" | "failed" = "open";
-  outcome: unknown;
-  /** The place of the request after this one. */
-  next: Place<Answer> | undefined;
-
-  constructor(private readonly row: { advance(): void }) {}
-
-  resolve(answer: Answer): void {
-    this.end("answered", answer);
-  }
-
-  reject(error: unknown): void {
-    this.end("failed", error);
-  }
-
-  private end(state: "answered" | "failed", outcome: unknown): void {
-    this.state = state;
-    this.outcome = outcome;
-    this.row.advance();
-  }
-}
-
-/**
- * Requests that were taken and whose answers were not given, oldest first. Thousands of streams have one each, and
- * most have one request at a time: so it is one object, which a list inside it would not be.
- */
-class AnswerRow<Request, Answer> implements RequestTaker<Request> {
-  private first: Place<Answer> | undefined;
-  private last: Place<Answer> | undefined;
-  private length = 0;
-  private giving = false;
+class AnswerRow<Request, Answer extends AnswerInRow<unknown>> implements RequestTaker<Request>, Row {
+  /** Requests that were taken, and answers that were given: the number of the next one each. */
+  private taken = 0;
+  private given = 0;
+  /** The client is behind, or an answer could not be given: none is for now. */
+  private halted = false;
+  private readonly begin: InOrderWork<Request, Answer>["begin"];
+  private readonly sink: ResponseSink<Answer>;
+  /** Answers that can not be given yet, by their numbers. Made when there is one. */
+  private early: Map<number, Answer> | undefined;
   private wake: (() => void) | undefined;
 
   constructor(
     private readonly ahead: number,
-    private readonly work: InOrderWork<Request, Answer>,
+    work: InOrderWork<Request, Answer>,
     private readonly fail: (error: unknown) => void,
-  ) {}
+  ) {
+    this.begin = work.begin;
+    this.sink = work.sink;
+  }
+
+  nextNumber(): number {
+    return this.taken++;
+  }
 
   take(request: Request): Promise<void> | undefined {
-    const answer = this.work.work(request);
-    const place = new Place<Answer>(this);
-    if (this.last === undefined) this.first = place;
-    else this.last.next = place;
-    this.last = place;
-    this.length++;
-    answer.settle(place);
-    return this.length < this.ahead ? undefined : this.shorterThan(this.ahead);
+    this.begin(request, this);
+    return this.taken - this.given < this.ahead ? undefined : this.shorterThan(this.ahead);
   }
 
   /** Resolves when so few answers are left to be given. */
   async shorterThan(length: number): Promise<void> {
-    while (this.length >= length) {
+    while (this.taken - this.given >= length) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
     }
   }
 
-  /** Gives what can be given in order. */
-  advance(): void {
-    while (!this.giving) {
-      const { first } = this;
-      if (first === undefined || first.state === "open") return;
-      if (first.state === "failed") {
-        this.fail(first.outcome);
+  /** Only answers that `begin` made end here. */
+  ended(answer: AnswerInRow<unknown>): void {
+    if (answer.number === this.given && !this.halted) this.give(answer as Answer);
+    else {
+      this.early ??= new Map();
+      this.early.set(answer.number, answer as Answer);
+    }
+  }
+
+  /** Gives `first`, whose turn it is, and those behind it whose work was done before. */
+  private give(first: Answer): void {
+    for (let answer: Answer | undefined = first; answer !== undefined; answer = this.nextEarly()) {
+      if (answer.failed) {
+        this.halted = true;
+        this.fail(answer.error);
         return;
       }
-      this.first = first.next;
-      if (first.next === undefined) this.last = undefined;
-      this.length--;
-      this.giveOne(first.outcome as Answer);
+      this.given++;
+      this.giveOne(answer);
       this.wake?.();
       this.wake = undefined;
     }
   }
 
+  private nextEarly(): Answer | undefined {
+    const { early, given } = this;
+    if (early === undefined || this.halted) return undefined;
+    const answer = early.get(given);
+    if (answer !== undefined) early.delete(given);
+    return answer;
+  }
+
   private giveOne(answer: Answer): void {
     try {
-      const { sink } = this.work;
-      if (!sink.write(answer)) this.waitUntil(sink.drained());
+      if (!this.sink.write(answer)) this.waitUntil(this.sink.drained());
     } catch (error) {
       // Nothing may come after what is missing.
-      this.giving = true;
+      this.halted = true;
       this.fail(error);
     }
   }
 
   private waitUntil(drained: Promise<void>): void {
-    this.giving = true;
+    this.halted = true;
     drained.then(() => {
-      this.giving = false;
-      this.advance();
+      this.halted = false;
+      const next = this.nextEarly();
+      if (next !== undefined) this.give(next);
     }, this.fail);
   }
 }

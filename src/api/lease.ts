@@ -6,7 +6,6 @@ import { assert } from "../base/assert.js";
 import type { LeaseId } from "../base/brand.js";
 import { allocateBytes, emptyBytes } from "../base/bytes.js";
 import { storeError } from "../base/errors.js";
-import type { Later } from "../base/later.js";
 import { limits } from "../base/limits.js";
 import { ProtoWriter } from "../base/protowire.js";
 import {
@@ -24,7 +23,7 @@ import { headerBytes } from "../mvcc/encode.js";
 import type { BidiMethod, RpcMethod, UnaryMethod } from "../transport/rpc.js";
 import { generatedCodec } from "./generated-codec.js";
 import { generatedHeader } from "./header.js";
-import { answerInOrder } from "./in-order.js";
+import { AnswerInRow, answerInOrder, type Row } from "./in-order.js";
 
 export interface LeaseOptions {
   /** A shorter time to live is raised to it. */
@@ -99,18 +98,23 @@ function revokeMethod(member: Member): UnaryMethod<LeaseRevokeRequest, LeaseRevo
   };
 }
 
-interface KeptAlive {
-  readonly header: HeaderFields;
-  readonly id: LeaseId;
-  readonly ttlSeconds: number;
+/** The answer to a keep-alive. What comes of it: the seconds that the lease lives, 0 where it is gone. */
+class KeptAlive extends AnswerInRow<number> {
+  constructor(
+    row: Row,
+    readonly header: HeaderFields,
+    readonly id: LeaseId,
+  ) {
+    super(row);
+  }
 }
 
 function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
-  const work = (id: LeaseId): Later<KeptAlive> => {
-    // Made before: its revision must not be later than the renewal, or a client could take a lease for alive that
-    // was revoked at an earlier one.
-    const header = member.header();
-    return member.renewLease(id).map((ttlSeconds) => ({ header, id, ttlSeconds }));
+  const begin = (id: LeaseId, row: Row): void => {
+    // Its header is made before: its revision must not be later than the renewal, or a client could take a lease for
+    // alive that was revoked at an earlier one.
+    const answer = new KeptAlive(row, member.header(), id);
+    member.renewLease(id).settle(answer);
   };
   return {
     kind: "bidi",
@@ -119,7 +123,7 @@ function keepAliveMethod(member: Member): BidiMethod<LeaseId, KeptAlive> {
     decodeInPlace: decodeLeaseId,
     encode: encodeKeptAlive,
     handle: (requests, _call, sink) =>
-      answerInOrder(requests, { ahead: limits.keepAlivesPerStreamMax }, { work, sink }),
+      answerInOrder(requests, { ahead: limits.keepAlivesPerStreamMax }, { begin, sink }),
   };
 }
 
@@ -129,7 +133,8 @@ const keptAlive = new ProtoWriter(allocateBytes(keptAliveBytesMax));
 let keptAliveBytes = emptyBytes;
 
 /** LeaseKeepAliveResponse. Good until the next call: so a keep-alive's answer takes no memory. */
-function encodeKeptAlive({ header, id, ttlSeconds }: KeptAlive): Uint8Array {
+function encodeKeptAlive({ header, id, outcome: ttlSeconds }: KeptAlive): Uint8Array {
+  assert(ttlSeconds !== undefined, "an answer is given when it is there");
   keptAlive.reset();
   keptAlive.raw(headerBytes(header)).bigField(2, id).int64Field(3, ttlSeconds);
   // Most are as long as the one before, and lie in the same memory.

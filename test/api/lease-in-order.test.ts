@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { answerInOrder } from "../../src/api/in-order.js";
-import { Later } from "../../src/base/later.js";
+import { AnswerInRow, answerInOrder, type Row } from "../../src/api/in-order.js";
 import type { ResponseSink } from "../../src/transport/rpc.js";
 
 async function* numbers(count: number): AsyncIterable<number> {
@@ -11,24 +10,25 @@ function later<Value>(value: Value, ms: number): Promise<Value> {
   return new Promise((resolve) => setTimeout(() => resolve(value), ms));
 }
 
+class NumberAnswer extends AnswerInRow<number> {}
+
 /** Work as the server does it, made of what is easily written. */
-function asLater(work: (request: number) => Promise<number>): (request: number) => Later<number> {
-  return (request) => {
-    const answer = new Later<number>();
+function beginning(work: (request: number) => Promise<number>): (request: number, row: Row) => void {
+  return (request, row) => {
+    const answer = new NumberAnswer(row);
     work(request).then(
       (value) => answer.resolve(value),
       (error: unknown) => answer.reject(error),
     );
-    return answer;
   };
 }
 
 /** A client's end: `take` may say when there is room again. */
-function sinkOf(take: (answer: number) => Promise<void> | undefined): ResponseSink<number> {
+function sinkOf(take: (answer: number) => Promise<void> | undefined): ResponseSink<NumberAnswer> {
   let drained: Promise<void> | undefined;
   return {
     write: (answer) => {
-      drained = take(answer);
+      drained = take(answer.outcome!);
       return drained === undefined;
     },
     drained: () => drained ?? Promise.resolve(),
@@ -42,7 +42,7 @@ async function answers(
 ): Promise<number[]> {
   const given: number[] = [];
   const sink = sinkOf((answer) => void given.push(answer));
-  await answerInOrder(requests, { ahead }, { work: asLater(work), sink });
+  await answerInOrder(requests, { ahead }, { begin: beginning(work), sink });
   return given;
 }
 
@@ -69,7 +69,7 @@ test("an answer does not wait for the next request", async () => {
   }
   const first = new Promise<number>((give) => {
     const work = async (at: number): Promise<number> => at;
-    const options = { work: asLater(work), sink: sinkOf((answer) => void give(answer)) };
+    const options = { begin: beginning(work), sink: sinkOf((answer) => void give(answer)) };
     void answerInOrder(oneThenSilence(), { ahead: 4 }, options);
   });
   expect(await first).toBe(1);
@@ -83,7 +83,7 @@ test("a client that is behind is given the next answer when it has room, and req
     numbers(6),
     { ahead: 2 },
     {
-      work: asLater(async (at) => {
+      begin: beginning(async (at) => {
         started++;
         return at;
       }),
@@ -106,7 +106,7 @@ test("a client that is behind is given the next answer when it has room, and req
 
 test("a client that goes while it is behind ends it", async () => {
   const gone = {
-    work: asLater(async (at) => at),
+    begin: beginning(async (at) => at),
     sink: sinkOf(() => Promise.reject(new Error("client gone"))),
   };
   await expect(answerInOrder(numbers(3), { ahead: 8 }, gone)).rejects.toThrow("client gone");
@@ -118,7 +118,7 @@ test("a failure ends it in its turn; what came before it is answered, and nothin
     numbers(5),
     { ahead: 8 },
     {
-      work: asLater(async (at) => {
+      begin: beginning(async (at) => {
         if (at === 2) throw new Error("the third");
         return later(at, 3 - at);
       }),
@@ -136,7 +136,7 @@ test("an answer that can not be given ends it, and none comes after it", async (
     numbers(4),
     { ahead: 8 },
     {
-      work: asLater(async (at) => at),
+      begin: beginning(async (at) => at),
       sink: sinkOf((at) => {
         if (at === 1) throw new Error("no bytes for it");
         given.push(at);

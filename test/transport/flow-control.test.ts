@@ -2,33 +2,33 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/base/limits.js";
-import { ReceiveWindow, SendWindow } from "../../src/transport/http2/flow-control.js";
+import { FlowWindows } from "../../src/transport/http2/flow-control.js";
 import { ConnectionError, ErrorCode, StreamError } from "../../src/transport/http2/protocol.js";
 import { ReceiveBudget } from "../../src/transport/http2/receive-budget.js";
 import { Stream } from "../../src/transport/http2/stream.js";
 
 test("a window to send grows up to 2^31-1 and no further", () => {
-  expect(new SendWindow(1).grow(0x7fff_fffe)).toBe(true);
-  expect(new SendWindow(2).grow(0x7fff_fffe)).toBe(false);
+  expect(new FlowWindows(1, 0).growSend(0x7fff_fffe)).toBe(true);
+  expect(new FlowWindows(2, 0).growSend(0x7fff_fffe)).toBe(false);
   // A window that the peer shrank may be below nothing (section 6.9.2).
-  expect(new SendWindow(-10).grow(0x7fff_ffff)).toBe(true);
+  expect(new FlowWindows(-10, 0).growSend(0x7fff_ffff)).toBe(true);
 });
 
 describe("a window to receive", () => {
   test("the example in the source", () => {
-    const window = new ReceiveWindow(100);
-    expect(window.receive(60)).toBe(true);
-    expect(window.consume(30)).toBe(0);
-    expect(window.consume(30)).toBe(60);
-    expect(window.receive(100)).toBe(true);
-    expect(window.receive(1)).toBe(false);
+    const window = new FlowWindows(0, 100);
+    expect(window.noteReceived(60)).toBe(true);
+    expect(window.noteConsumed(30)).toBe(0);
+    expect(window.noteConsumed(30)).toBe(60);
+    expect(window.noteReceived(100)).toBe(true);
+    expect(window.noteReceived(1)).toBe(false);
   });
 
   test("a peer that keeps to what it was told never breaks it and never waits for what was consumed", () => {
     const step = fc.record({ sends: fc.boolean(), bytes: fc.integer({ min: 0, max: 120 }) });
     fc.assert(
       fc.property(fc.array(step), (steps) => {
-        const window = new ReceiveWindow(100);
+        const window = new FlowWindows(0, 100);
         let credit = 100;
         let unread = 0;
         for (const { sends, bytes } of steps) {
@@ -36,11 +36,11 @@ describe("a window to receive", () => {
             const sent = Math.min(bytes, credit);
             credit -= sent;
             unread += sent;
-            expect(window.receive(sent)).toBe(true);
+            expect(window.noteReceived(sent)).toBe(true);
           } else {
             const read = Math.min(bytes, unread);
             unread -= read;
-            credit += window.consume(read);
+            credit += window.noteConsumed(read);
           }
           if (unread === 0) expect(credit).toBeGreaterThan(50);
         }
@@ -52,7 +52,10 @@ describe("a window to receive", () => {
 describe("the budget of a connection", () => {
   function budget() {
     const updates: [number, number][] = [];
-    const receiving = new ReceiveBudget((streamId, increment) => updates.push([streamId, increment]));
+    const windows = new FlowWindows(65_535, limits.connectionWindowBytes);
+    const receiving = new ReceiveBudget(windows, (streamId, increment) =>
+      updates.push([streamId, increment]),
+    );
     const stream = (id: number): Stream => new Stream(id, 65_535, limits.streamWindowBytes);
     return { updates, receiving, stream };
   }

@@ -1,8 +1,15 @@
 /** The requests of a stream on their way to a handler, and its responses on their way out. */
 import { describe, expect, test } from "vitest";
+import { silentLogger } from "../../src/base/logger.js";
+import { callMeter } from "../../src/transport/call-meter.js";
+import type { Connection } from "../../src/transport/http2/connection.js";
+import { cancelledStatus } from "../../src/transport/http2/grpc-call.js";
 import { RequestQueue } from "../../src/transport/http2/grpc-requests.js";
-import { CallSink } from "../../src/transport/http2/grpc-sink.js";
-import { RpcStatus, StatusCode } from "../../src/transport/rpc.js";
+import { GrpcService } from "../../src/transport/http2/grpc-service.js";
+import { BidiCall } from "../../src/transport/http2/grpc-stream-call.js";
+import type { RequestHead } from "../../src/transport/http2/request-head.js";
+import { Stream } from "../../src/transport/http2/stream.js";
+import { type BidiMethod, RpcStatus, StatusCode } from "../../src/transport/rpc.js";
 
 describe("requests", () => {
   function queue() {
@@ -132,34 +139,62 @@ describe("requests", () => {
 });
 
 describe("responses", () => {
+  /** A call whose client has room, or not; the handler runs for as long as the test. */
+  function call() {
+    const sent: string[] = [];
+    const client = { hasRoom: false };
+    const stream = new Stream(1, 0, 0);
+    const data = (_stream: Stream, _prefix: Uint8Array, bytes: Uint8Array): boolean => {
+      sent.push(Buffer.from(bytes).toString());
+      stream.openOutbox().writerWaits = !client.hasRoom;
+      return client.hasRoom;
+    };
+    const connection = { sender: { head: () => {}, data } } as unknown as Connection;
+    const options = { methods: [], mapError: () => cancelledStatus(), receiveBytesMax: 100 };
+    const service = new GrpcService(options, { log: silentLogger, calls: undefined });
+    const method: BidiMethod<string, string> = {
+      kind: "bidi",
+      path: "/s/M",
+      decode: String,
+      encode: (text) => Buffer.from(text),
+      handle: () => new Promise(() => {}),
+    };
+    const session = { service, connection, peer: { address: "", certificateCommonName: undefined } };
+    const head: RequestHead = {
+      ...{ method: "POST", scheme: "http", path: method.path, authority: "", contentType: "" },
+      ...{ contentLength: undefined, fields: [] },
+    };
+    const responses = new BidiCall(method, head, { session, stream, meter: callMeter(method, undefined) });
+    const makeRoom = (): void => {
+      client.hasRoom = true;
+      stream.openOutbox().writerWaits = false;
+      responses.drain();
+    };
+    return { responses, sent, makeRoom };
+  }
+
   test("a handler waits while the client is behind, and goes on when there is room", async () => {
-    let room = false;
-    const sink = new CallSink<string>({ respond: () => room });
-    expect(sink.write("a")).toBe(false);
+    const { responses, makeRoom } = call();
+    expect(responses.write("a")).toBe(false);
     const order: string[] = [];
-    const drained = sink.drained().then(() => order.push("drained"));
+    const drained = responses.drained().then(() => order.push("drained"));
+    await Promise.resolve();
     order.push("waiting");
-    room = true;
-    sink.drain();
+    makeRoom();
     await drained;
     expect(order).toEqual(["waiting", "drained"]);
-    expect(sink.write("b")).toBe(true);
-    await sink.drained();
+    expect(responses.write("b")).toBe(true);
+    await responses.drained();
   });
 
   test("a call that is cancelled lets no handler wait for ever, and sends nothing more", async () => {
-    const sent: string[] = [];
-    const respond = (response: string): boolean => {
-      sent.push(response);
-      return false;
-    };
-    const sink = new CallSink<string>({ respond });
-    sink.write("a");
-    const waits = sink.drained();
-    sink.cancel();
+    const { responses, sent } = call();
+    responses.write("a");
+    const waits = responses.drained();
+    responses.closed(undefined);
     await expect(waits).rejects.toMatchObject(new RpcStatus(StatusCode.Canceled, "context canceled"));
-    await expect(sink.drained()).rejects.toMatchObject({ code: StatusCode.Canceled });
-    expect(sink.write("b")).toBe(false);
+    await expect(responses.drained()).rejects.toMatchObject({ code: StatusCode.Canceled });
+    expect(responses.write("b")).toBe(false);
     expect(sent).toEqual(["a"]);
   });
 });

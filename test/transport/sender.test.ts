@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { lendAnswerPiece, takeAnswerPiece } from "../../src/base/answer-pieces.js";
 import { limits } from "../../src/base/limits.js";
+import { FlowWindows } from "../../src/transport/http2/flow-control.js";
 import { encodeHeaders } from "../../src/transport/http2/hpack-encoder.js";
 import { Output } from "../../src/transport/http2/output.js";
 import { Sender } from "../../src/transport/http2/sender.js";
@@ -52,8 +53,10 @@ class Fixture {
   readonly socket = new FakeSocket();
   readonly output = new Output(this.socket as unknown as Socket);
   readonly ended: number[] = [];
+  readonly windows = new FlowWindows(65_535, 0);
   readonly sender = new Sender({
     output: this.output,
+    windows: this.windows,
     requestFlush: () => {},
     noteSent: () => {},
     localEnd: (stream) => this.ended.push(stream.id),
@@ -109,15 +112,15 @@ test.each([4, limits.outputReferenceBytesMin - 1])(
       prefix.fill(text);
       sender.data(stream, prefix, memory, 1 + size);
     }
-    stream.sendWindow.bytes = 3 * (1 + size);
+    stream.sendBytes = 3 * (1 + size);
     sender.windowGrew(stream);
     expect(dataOf(sent(), 1).toString()).toBe(["1", "2", "3"].map((text) => text.repeat(1 + size)).join(""));
   },
 );
 
 test("a small answer does not wait for a large one that came before it", () => {
-  const { sender, sent } = bound(new Fixture());
-  sender.connectionWindow.bytes = 0x7fff_ffff;
+  const { sender, windows, sent } = bound(new Fixture());
+  windows.sendBytes = 0x7fff_ffff;
   const large = Buffer.alloc(1024 * 1024, "l");
   sender.answer(new Stream(1, 0x7fff_ffff, 0), head, nothing, large, large.length, trailers);
   sender.answer(new Stream(3, 0x7fff_ffff, 0), head, nothing, Buffer.from("small"), 5, trailers);
@@ -128,8 +131,8 @@ test("a small answer does not wait for a large one that came before it", () => {
 });
 
 test("lent memory is free when the socket has sent all of it", () => {
-  const { sender, socket, sent } = bound(new Fixture());
-  sender.connectionWindow.bytes = 0x7fff_ffff;
+  const { sender, windows, socket, sent } = bound(new Fixture());
+  windows.sendBytes = 0x7fff_ffff;
   const piece = takeAnswerPiece().fill(7);
   const part = piece.subarray(0, 40_000);
   lendAnswerPiece(piece, part);
@@ -137,7 +140,7 @@ test("lent memory is free when the socket has sent all of it", () => {
   sender.answer(stream, head, nothing, [part], part.length, trailers);
   expect(dataOf(sent(), 1)).toHaveLength(30_000);
   expect(socket.unsent).toHaveLength(0);
-  stream.sendWindow.bytes += 10_000;
+  stream.sendBytes += 10_000;
   sender.windowGrew(stream);
   expect(dataOf(sent(), 1)).toHaveLength(10_000);
   expect(takeAnswerPiece()).not.toBe(piece);
@@ -147,8 +150,8 @@ test("lent memory is free when the socket has sent all of it", () => {
 
 test("many messages of one turn leave while the rest is made; after the end of the connection they go nowhere", () => {
   const fixture = new Fixture();
-  const { sender, socket, sent } = bound(fixture);
-  sender.connectionWindow.bytes = 0x7fff_ffff;
+  const { sender, windows, socket, sent } = bound(fixture);
+  windows.sendBytes = 0x7fff_ffff;
   const to = fixture.stream(1);
   const message = (fill: number): boolean => sender.data(to, nothing, Buffer.alloc(3_000, fill), 3_000);
   for (let count = 0; count < 100; count++) expect(message(count)).toBe(true);
@@ -205,8 +208,8 @@ test("a header block over one frame goes on in CONTINUATION, and nothing comes b
 });
 
 test("a full socket gets nothing; the writer is told to wait, and to go on when half has left", () => {
-  const { sender, socket, sent } = bound(new Fixture());
-  sender.connectionWindow.bytes = 0x7fff_ffff;
+  const { sender, windows, socket, sent } = bound(new Fixture());
+  windows.sendBytes = 0x7fff_ffff;
   socket.full = true;
   let drains = 0;
   const stream = new Stream(1, 0x7fff_ffff, 0);
@@ -221,8 +224,8 @@ test("a full socket gets nothing; the writer is told to wait, and to go on when 
 });
 
 test("a writer that was told to wait, and writes a little more, is told when there is room all the same", () => {
-  const { sender, sent } = bound(new Fixture());
-  sender.connectionWindow.bytes = 100 * 1024;
+  const { sender, windows, sent } = bound(new Fixture());
+  windows.sendBytes = 100 * 1024;
   let drains = 0;
   const stream = new Stream(1, 0x7fff_ffff, 0);
   stream.handler = { drain: () => drains++ } as unknown as StreamHandler;
@@ -231,14 +234,14 @@ test("a writer that was told to wait, and writes a little more, is told when the
   // Less than the limit waits now, but more than half of it: there is no room yet.
   expect(sender.data(stream, nothing, Buffer.alloc(30), 30)).toBe(false);
   expect(drains).toBe(0);
-  sender.connectionWindow.bytes = 0x7fff_ffff;
+  windows.sendBytes = 0x7fff_ffff;
   expect(dataOf(sent(), 1).length).toBe(200 * 1024 + 30);
   expect([drains, sender.waitingBytes]).toEqual([1, 0]);
 });
 
 test("what waited on a stream that is over is forgotten", () => {
-  const { sender, sent } = bound(new Fixture());
-  sender.connectionWindow.bytes = 10;
+  const { sender, windows, sent } = bound(new Fixture());
+  windows.sendBytes = 10;
   const gone = new Stream(1, 0x7fff_ffff, 0);
   sender.data(gone, nothing, Buffer.alloc(1_000), 1_000);
   sender.forget(gone);
@@ -288,11 +291,11 @@ describe("whatever is written and however the windows grow", () => {
         const growWindow = (index: number, bytes: number): void => {
           if (index < 0) {
             connectionWindow += bytes;
-            fixture.sender.connectionWindow.grow(bytes);
+            fixture.windows.growSend(bytes);
             return;
           }
           windows[index]! += bytes;
-          streams[index]!.sendWindow.grow(bytes);
+          streams[index]!.growSend(bytes);
           fixture.sender.windowGrew(streams[index]!);
         };
         for (const step of steps) {
@@ -334,6 +337,7 @@ describe("whatever is written and however the windows grow", () => {
 function bound(fixture: Fixture) {
   return {
     sender: fixture.sender,
+    windows: fixture.windows,
     socket: fixture.socket,
     ended: fixture.ended,
     sent: (): Sent[] => fixture.sent(),

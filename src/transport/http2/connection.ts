@@ -7,6 +7,7 @@ import { assert } from "../../base/assert.js";
 import { limits } from "../../base/limits.js";
 import { fairTimeout } from "./fair-timer.js";
 import { FloodGuard } from "./flood-guard.js";
+import { FlowWindows } from "./flow-control.js";
 import { Inbound } from "./inbound.js";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.js";
 import { flushSoon, noteArrival } from "./late-flush.js";
@@ -51,12 +52,13 @@ type Phase = "open" | "draining" | "lastStreamsNamed" | "closed";
 
 export class Connection {
   readonly streams = new StreamTable();
+  readonly windows = new FlowWindows(defaultWindowBytes, limits.connectionWindowBytes);
   readonly sender: Sender;
   readonly floods = new FloodGuard();
   readonly keepalive: Keepalive;
   private readonly output: Output;
   private readonly inbound: Inbound;
-  readonly receiving = new ReceiveBudget((streamId, increment) =>
+  readonly receiving = new ReceiveBudget(this.windows, (streamId, increment) =>
     this.writeWindowUpdate(streamId, increment),
   );
   private readonly resetByUs = new Set<number>();
@@ -73,6 +75,7 @@ export class Connection {
     this.keepalive = new Keepalive(options.keepalive, performance.now());
     this.sender = new Sender({
       output: this.output,
+      windows: this.windows,
       requestFlush: () => {
         this.keepalive.noteSent();
         this.requestFlush();

@@ -5,9 +5,10 @@
 import { AssertionError } from "../../base/assert.js";
 import { partsBytes } from "../../base/bytes.js";
 import type { CallMeter } from "../call-meter.js";
-import { type CallContext, type MethodCodec, RpcStatus, StatusCode } from "../rpc.js";
+import { type CallContext, type MethodCodec, type ResponseSink, RpcStatus, StatusCode } from "../rpc.js";
 import { compressMessage } from "./compression.js";
 import type { Connection } from "./connection.js";
+import { DrainWaiters } from "./grpc-drain.js";
 import { messagePrefix, messagePrefixBytes } from "./grpc-framing.js";
 import type { GrpcService, PeerIdentity } from "./grpc-service.js";
 import { parseTimeoutMs, statusTrailers, trailersOnly } from "./grpc-status.js";
@@ -17,11 +18,16 @@ import type { ErrorCode } from "./protocol.js";
 import type { RequestHead } from "./request-head.js";
 import type { HeaderBlock, Stream, StreamHandler } from "./stream.js";
 
-export interface CallDeps {
+/** What all calls of a connection share. */
+export interface CallSession {
   readonly service: GrpcService;
   readonly connection: Connection;
-  readonly stream: Stream;
   readonly peer: PeerIdentity;
+}
+
+export interface CallDeps {
+  readonly session: CallSession;
+  readonly stream: Stream;
   readonly meter: CallMeter;
 }
 
@@ -34,33 +40,43 @@ const gzipHead = encodeHeaders([
   ["grpc-encoding", "gzip"],
 ]);
 
-export abstract class GrpcCall<Request, Response> implements StreamHandler, CallContext {
-  cancelled = false;
+/** What each message of a stream needs stands first, together: see FlowWindows. */
+export abstract class GrpcCall<Request, Response>
+  implements StreamHandler, CallContext, ResponseSink<Response>
+{
   /** Nothing can be sent any more. */
   protected over = false;
   private headSent = false;
-  private cancelListeners: (() => void)[] | undefined;
-  private timer: NodeJS.Timeout | undefined;
   /** Known from the first response on. */
   private compressed: boolean | undefined;
+  protected readonly session: CallSession;
+  protected readonly stream: Stream;
+  private readonly meter: CallMeter;
+  cancelled = false;
+  private cancelListeners: (() => void)[] | undefined;
+  private drainWaiters: DrainWaiters | undefined;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     protected readonly codec: MethodCodec<Request, Response>,
     protected readonly head: RequestHead,
-    protected readonly deps: CallDeps,
-  ) {}
+    deps: CallDeps,
+  ) {
+    this.session = deps.session;
+    this.stream = deps.stream;
+    this.meter = deps.meter;
+  }
 
   abstract data(bytes: Buffer, start: number, end: number, endStream: boolean): void;
-  abstract drain(): void;
   /** The client has ended its side without a last DATA frame. */
   protected abstract requestsEnded(): void;
 
   get peer(): string {
-    return this.deps.peer.address;
+    return this.session.peer.address;
   }
 
   get certificateCommonName(): string | undefined {
-    return this.deps.peer.certificateCommonName;
+    return this.session.peer.certificateCommonName;
   }
 
   get timeoutMs(): number | undefined {
@@ -131,17 +147,28 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
       return;
     }
     this.end(StatusCode.Ok);
-    const { connection, stream } = this.deps;
+    const { sender } = this.session.connection;
     this.countSent(bytes);
     const total = messagePrefixBytes + bytes;
-    connection.sender.answer(stream, "grpcHead", messagePrefix(bytes, false), parts, total, "grpcOkTrailers");
+    sender.answer(this.stream, "grpcHead", messagePrefix(bytes, false), parts, total, "grpcOkTrailers");
   }
 
   /** Sends one of many responses. False when the client is behind, or the call over. */
-  respond(response: Response): boolean {
+  write(response: Response): boolean {
     if (this.over) return false;
     const parts = this.codec.encode(response);
     return this.send(parts, partsBytes(parts));
+  }
+
+  drained(): Promise<void> {
+    if (this.cancelled) return Promise.reject(cancelledStatus());
+    if (this.stream.outbox?.writerWaits !== true) return Promise.resolve();
+    this.drainWaiters ??= new DrainWaiters();
+    return this.drainWaiters.wait();
+  }
+
+  drain(): void {
+    this.drainWaiters?.resolve();
   }
 
   /** Ends the call well. */
@@ -149,16 +176,16 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     if (this.over) return;
     this.sendHead();
     this.end(StatusCode.Ok);
-    this.deps.connection.sender.end(this.deps.stream, "grpcOkTrailers");
+    this.session.connection.sender.end(this.stream, "grpcOkTrailers");
   }
 
   /** Ends the call with what its handler threw, or with a status of ours. */
   protected fail(error: unknown): void {
     if (this.over) return;
-    const { service, connection, stream } = this.deps;
+    const { service, connection } = this.session;
     const status = error instanceof RpcStatus ? error : service.options.mapError(error);
     this.end(status.code);
-    connection.sender.end(stream, this.headSent ? statusTrailers(status) : trailersOnly(status));
+    connection.sender.end(this.stream, this.headSent ? statusTrailers(status) : trailersOnly(status));
   }
 
   protected get encoding(): string {
@@ -173,20 +200,19 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
 
   private send(parts: Uint8Array | readonly Uint8Array[], bytes: number): boolean {
     this.sendHead();
-    const { connection, stream } = this.deps;
     this.countSent(bytes);
     const packed = this.compresses ? compressMessage(parts, bytes) : undefined;
     const body = packed ?? parts;
     const bodyBytes = packed?.length ?? bytes;
     const prefix = messagePrefix(bodyBytes, packed !== undefined);
-    return connection.sender.data(stream, prefix, body, messagePrefixBytes + bodyBytes);
+    return this.session.connection.sender.data(this.stream, prefix, body, messagePrefixBytes + bodyBytes);
   }
 
   private sendHead(): void {
     if (this.headSent) return;
     this.headSent = true;
     const head: HeaderBlock = this.compresses ? gzipHead : "grpcHead";
-    this.deps.connection.sender.head(this.deps.stream, head);
+    this.session.connection.sender.head(this.stream, head);
   }
 
   private end(code: StatusCode): void {
@@ -202,27 +228,33 @@ export abstract class GrpcCall<Request, Response> implements StreamHandler, Call
     const listeners = this.cancelListeners;
     this.cancelListeners = undefined;
     if (listeners !== undefined) for (const listener of listeners) listener();
+    this.drainWaiters?.reject(cancelledStatus());
     this.onCancelled();
   }
 
   protected countReceived(bytes: number): void {
-    const { meter } = this.deps;
+    const { meter } = this;
     meter.received.add();
     meter.receivedBytes.add(bytes);
   }
 
   private countSent(bytes: number): void {
-    const { meter } = this.deps;
+    const { meter } = this;
     meter.sent.add();
     meter.sentBytes.add(bytes);
   }
 
   private countEnd(code: StatusCode): void {
-    this.deps.meter.handled[code]?.add();
+    this.meter.handled[code]?.add();
   }
 
   /** For what waits inside the call itself. */
   protected onCancelled(): void {}
+}
+
+/** What a handler sees that waits on a call which is over. */
+export function cancelledStatus(): RpcStatus {
+  return new RpcStatus(StatusCode.Canceled, "context canceled");
 }
 
 /** What a client is told whose request can not be decoded. */

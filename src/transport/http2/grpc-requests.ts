@@ -30,13 +30,13 @@ export interface RequestOwner {
 export class RequestQueue<Request>
   implements AsyncIterableIterator<Request, undefined>, RequestStream<Request>
 {
-  private queue: Queued<Request>[] = [];
-  private first = 0;
-  private waiter: Waiter<Request> | undefined;
-  /** A handler that takes each request in the call that brought it. */
+  /** A handler that takes each request in the call that brought it. It stands first, as the next: see FlowWindows. */
   private taker: RequestTaker<Request> | undefined;
   /** It wants no more for a while. */
   private takerBusy = false;
+  private queue: Queued<Request>[] = [];
+  private first = 0;
+  private waiter: Waiter<Request> | undefined;
   private takingEnd: TakingEnd | undefined;
   private ended = false;
   private failure: Error | undefined;
@@ -44,15 +44,16 @@ export class RequestQueue<Request>
   constructor(private readonly owner: RequestOwner) {}
 
   push(request: Request, bytes: number): void {
-    if (this.ended) {
-      this.owner.requestTaken(bytes);
-      return;
-    }
-    const { waiter, taker } = this;
+    const { taker } = this;
     if (taker !== undefined && !this.takerBusy) {
       this.hand(taker, request, bytes);
       return;
     }
+    if (this.ended) {
+      this.owner.requestTaken(bytes);
+      return;
+    }
+    const { waiter } = this;
     if (waiter === undefined) {
       this.queue.push({ request, bytes });
       return;

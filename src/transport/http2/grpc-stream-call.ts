@@ -1,10 +1,9 @@
 /** A call with a stream of requests: bidirectional, and client streaming. */
 import { type BidiMethod, RpcStatus, StatusCode } from "../rpc.js";
 import { decompressMessage } from "./compression.js";
-import { type CallDeps, decodeFailure, GrpcCall } from "./grpc-call.js";
+import { type CallDeps, cancelledStatus, decodeFailure, GrpcCall } from "./grpc-call.js";
 import { checkMessageSize, isWholeMessage, MessageReader, messagePrefixBytes } from "./grpc-framing.js";
 import { type RequestOwner, RequestQueue } from "./grpc-requests.js";
-import { CallSink, cancelledStatus } from "./grpc-sink.js";
 import type { RequestHead } from "./request-head.js";
 
 const decodeFailureText = "grpc: failed to unmarshal the received message";
@@ -13,7 +12,6 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
   /** Made when a message does not come in a frame of its own. */
   private reader: MessageReader | undefined;
   private readonly requests: RequestQueue<Request>;
-  private readonly sink: CallSink<Response>;
 
   constructor(
     private readonly method: BidiMethod<Request, Response>,
@@ -21,7 +19,6 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
     deps: CallDeps,
   ) {
     super(method, head, deps);
-    this.sink = new CallSink(this);
     this.requests = new RequestQueue(this);
   }
 
@@ -43,13 +40,9 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
     if (endStream) this.requestsEnded();
   }
 
-  override drain(): void {
-    this.sink.drain();
-  }
-
   /** What the handler has taken, the client may send again: that is all the back-pressure there is. */
   requestTaken(bytes: number): void {
-    if (!this.over) this.deps.connection.receiving.consume(this.deps.stream, bytes);
+    if (!this.over) this.session.connection.receiving.consume(this.stream, bytes);
   }
 
   protected override requestsEnded(): void {
@@ -58,7 +51,6 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
   }
 
   protected override onCancelled(): void {
-    this.sink.cancel();
     this.requests.fail(cancelledStatus());
   }
 
@@ -72,7 +64,7 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
     if (decodeInPlace === undefined || !this.betweenMessages || !isWholeMessage(bytes, start, end))
       return false;
     const from = start + messagePrefixBytes;
-    checkMessageSize(end - from, this.deps.service.options.receiveBytesMax);
+    checkMessageSize(end - from, this.session.service.options.receiveBytesMax);
     let request: Request;
     try {
       request = decodeInPlace(bytes, from, end);
@@ -90,11 +82,11 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
     // The rest of a begun message must be able to come, though nobody can consume its beginning yet.
     if (this.reader.atBoundary || endStream) return;
     const early = Math.min(end - start, this.reader.begunBytes);
-    this.deps.connection.receiving.grantEarly(this.deps.stream, early);
+    this.session.connection.receiving.grantEarly(this.stream, early);
   }
 
   private openReader(): MessageReader {
-    const { receiveBytesMax } = this.deps.service.options;
+    const { receiveBytesMax } = this.session.service.options;
     return new MessageReader(receiveBytesMax, (bytes, compressed) => {
       const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
       const request = this.decode(message, decodeFailureText);
@@ -105,7 +97,7 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
 
   private async run(): Promise<void> {
     try {
-      await this.method.handle(this.requests, this, this.sink);
+      await this.method.handle(this.requests, this, this);
       this.finish();
     } catch (error) {
       this.fail(error);

@@ -1,12 +1,6 @@
 /** A call with one request: unary (one response) or server streaming (many). */
 import { Later, type LaterListener } from "../../base/later.js";
-import {
-  type ResponseSink,
-  RpcStatus,
-  type ServerStreamMethod,
-  StatusCode,
-  type UnaryMethod,
-} from "../rpc.js";
+import { RpcStatus, type ServerStreamMethod, StatusCode, type UnaryMethod } from "../rpc.js";
 import { decompressMessage } from "./compression.js";
 import { type CallDeps, GrpcCall } from "./grpc-call.js";
 import {
@@ -16,7 +10,6 @@ import {
   MessageReader,
   messagePrefixBytes,
 } from "./grpc-framing.js";
-import { CallSink } from "./grpc-sink.js";
 import type { RequestHead } from "./request-head.js";
 
 /** Gathers the one message of the request. */
@@ -33,7 +26,7 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
       if (!this.takeWhole(bytes, start, end, endStream)) {
         this.reader ??= this.openReader();
         this.reader.push(bytes, start, end);
-        if (!endStream) this.deps.connection.receiving.grantEarly(this.deps.stream, end - start);
+        if (!endStream) this.session.connection.receiving.grantEarly(this.stream, end - start);
       }
     } catch (error) {
       this.fail(error);
@@ -56,22 +49,20 @@ abstract class SingleRequestCall<Request, Response> extends GrpcCall<Request, Re
     }
   }
 
-  override drain(): void {}
-
   /** The common case: a frame that is exactly one message. */
   private takeWhole(bytes: Buffer, start: number, end: number, endStream: boolean): boolean {
     if (start === end) return true;
     if (this.reader !== undefined || this.message !== undefined || !isWholeMessage(bytes, start, end))
       return false;
     const from = start + messagePrefixBytes;
-    checkMessageSize(end - from, this.deps.service.options.receiveBytesMax);
+    checkMessageSize(end - from, this.session.service.options.receiveBytesMax);
     const borrowed = endStream && this.borrowsRequest;
     this.message = borrowed ? bytes.subarray(from, end) : keepableSlice(bytes, from, end);
     return true;
   }
 
   private openReader(): MessageReader {
-    const { receiveBytesMax } = this.deps.service.options;
+    const { receiveBytesMax } = this.session.service.options;
     return new MessageReader(receiveBytesMax, (bytes, compressed) => {
       if (this.message !== undefined) {
         const text = "cardinality violation: received multiple request messages for non-client-streaming RPC";
@@ -141,15 +132,12 @@ export class UnaryCall<Request, Response>
 }
 
 export class ServerStreamCall<Request, Response> extends SingleRequestCall<Request, Response> {
-  private readonly sink: CallSink<Response>;
-
   constructor(
     private readonly method: ServerStreamMethod<Request, Response>,
     head: RequestHead,
     deps: CallDeps,
   ) {
     super(method, head, deps);
-    this.sink = new CallSink(this);
   }
 
   /** A handler that streams reads its request as long as it runs. */
@@ -160,21 +148,13 @@ export class ServerStreamCall<Request, Response> extends SingleRequestCall<Reque
   protected override begin(message: Uint8Array): void {
     this.countReceived(message.length);
     this.armDeadline();
-    void this.run(message, this.sink);
+    void this.run(message);
   }
 
-  override drain(): void {
-    this.sink.drain();
-  }
-
-  protected override onCancelled(): void {
-    this.sink.cancel();
-  }
-
-  private async run(message: Uint8Array, sink: ResponseSink<Response>): Promise<void> {
+  private async run(message: Uint8Array): Promise<void> {
     try {
       const request = this.decode(message, "grpc: failed to unmarshal the received message");
-      await this.method.handle(request, this, sink);
+      await this.method.handle(request, this, this);
       this.finish();
     } catch (error) {
       this.fail(error);

@@ -133,7 +133,7 @@ export class Inbound implements FrameSink {
       throw new StreamError(streamId, ErrorCode.StreamClosed, "DATA on a closed stream");
     }
     if (stream.remoteClosed) throw new StreamError(streamId, ErrorCode.StreamClosed, "DATA after END_STREAM");
-    if (!stream.receiveWindow.receive(end - start)) {
+    if (!stream.noteReceived(end - start)) {
       throw new StreamError(streamId, ErrorCode.FlowControlError, "more data than the stream's window");
     }
     if (!stream.headReceived) throw new StreamError(streamId, ErrorCode.ProtocolError, "DATA before HEADERS");
@@ -211,7 +211,7 @@ export class Inbound implements FrameSink {
     const change = initialBytes - sender.initialWindowBytes;
     sender.initialWindowBytes = initialBytes;
     for (const stream of streams.list()) {
-      if (!stream.sendWindow.grow(change)) {
+      if (!stream.growSend(change)) {
         throw new ConnectionError(ErrorCode.FlowControlError, "a stream's window over 2^31-1");
       }
       if (change > 0) sender.windowGrew(stream);
@@ -246,10 +246,10 @@ export class Inbound implements FrameSink {
     if (end - start !== 4)
       throw new ConnectionError(ErrorCode.FrameSizeError, "WINDOW_UPDATE not of 4 bytes");
     const increment = bytes.readUInt32BE(start) & 0x7fff_ffff;
-    const { sender, streams, floods } = this.connection;
+    const { sender, streams, floods, windows } = this.connection;
     if (streamId === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.ProtocolError, "WINDOW_UPDATE of 0");
-      if (!sender.connectionWindow.grow(increment)) {
+      if (!windows.growSend(increment)) {
         throw new ConnectionError(ErrorCode.FlowControlError, "the connection's window over 2^31-1");
       }
       if (sender.waitingBytes > 0) this.connection.requestFlush();
@@ -262,7 +262,7 @@ export class Inbound implements FrameSink {
       return;
     }
     if (increment === 0) throw new StreamError(streamId, ErrorCode.ProtocolError, "WINDOW_UPDATE of 0");
-    if (!stream.sendWindow.grow(increment)) {
+    if (!stream.growSend(increment)) {
       throw new StreamError(streamId, ErrorCode.FlowControlError, "the stream's window over 2^31-1");
     }
     sender.windowGrew(stream);

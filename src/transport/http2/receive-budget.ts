@@ -4,22 +4,25 @@
  * its handler consumes. What is buffered in all streams together is bounded: the stream that exceeds it is reset.
  */
 import { limits } from "../../base/limits.js";
-import { ReceiveWindow } from "./flow-control.js";
+import type { FlowWindows } from "./flow-control.js";
 import { ConnectionError, ErrorCode, StreamError } from "./protocol.js";
 import type { Stream } from "./stream.js";
 
 export class ReceiveBudget {
-  private readonly window = new ReceiveWindow(limits.connectionWindowBytes);
   private bufferedBytes = 0;
 
-  constructor(private readonly announce: (streamId: number, increment: number) => void) {}
+  constructor(
+    /** The connection's. */
+    private readonly windows: FlowWindows,
+    private readonly announce: (streamId: number, increment: number) => void,
+  ) {}
 
   /** Accounts for a DATA frame. */
   receive(stream: Stream | undefined, bytes: number): void {
-    if (!this.window.receive(bytes)) {
+    if (!this.windows.noteReceived(bytes)) {
       throw new ConnectionError(ErrorCode.FlowControlError, "more data than the connection's window");
     }
-    const increment = this.window.consume(bytes);
+    const increment = this.windows.noteConsumed(bytes);
     if (increment > 0) this.announce(0, increment);
     if (stream === undefined) return;
     stream.bufferedBytes += bytes;
@@ -55,7 +58,7 @@ export class ReceiveBudget {
 
   private grow(stream: Stream, bytes: number): void {
     if (stream.remoteClosed) return;
-    const increment = stream.receiveWindow.consume(bytes);
+    const increment = stream.noteConsumed(bytes);
     if (increment > 0) this.announce(stream.id, increment);
   }
 }

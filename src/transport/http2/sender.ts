@@ -6,7 +6,7 @@
 import { answerPieceOf } from "../../base/answer-pieces.js";
 import { concatBytes, copyBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
-import { SendWindow } from "./flow-control.js";
+import type { FlowWindows } from "./flow-control.js";
 import type { Output } from "./output.js";
 import { defaultFramePayloadBytesMax, defaultWindowBytes, Flag, FrameType } from "./protocol.js";
 import { ResponseHeaders } from "./response-headers.js";
@@ -14,6 +14,8 @@ import type { HeaderBlock, Outbox, Stream } from "./stream.js";
 
 export interface SenderDeps {
   readonly output: Output;
+  /** The connection's. */
+  readonly windows: FlowWindows;
   /** Something was written or waits: have `pump` and the output's flush run at the end of this turn. */
   readonly requestFlush: () => void;
   /** HEADERS or DATA leave: for the keep-alive policy, also long after the handler wrote them. */
@@ -23,7 +25,6 @@ export interface SenderDeps {
 }
 
 export class Sender {
-  readonly connectionWindow = new SendWindow(defaultWindowBytes);
   readonly responseHeaders = new ResponseHeaders();
   /** The peer's SETTINGS_INITIAL_WINDOW_SIZE. */
   initialWindowBytes = defaultWindowBytes;
@@ -142,7 +143,7 @@ export class Sender {
       if (output.congested || output.queuedBytes >= limits.outputFlushBytes) return !output.congested;
       const stream = this.round[this.roundNext]!;
       const { outbox } = stream;
-      if (outbox?.scheduled === true && this.connectionWindow.bytes <= 0 && needsWindow(outbox)) return false;
+      if (outbox?.scheduled === true && this.deps.windows.sendBytes <= 0 && needsWindow(outbox)) return false;
       this.roundNext++;
       if (outbox?.scheduled !== true) {
         this.roundDead--;
@@ -170,7 +171,7 @@ export class Sender {
         outbox.end = undefined;
         this.writeEnd(stream, end);
       }
-    } else if (stream.sendWindow.bytes > 0) this.schedule(stream);
+    } else if (stream.sendBytes > 0) this.schedule(stream);
     if (outbox.writerWaits && outbox.dataBytes * 2 <= limits.streamSendBytesMax) {
       outbox.writerWaits = false;
       stream.handler?.drain();
@@ -180,8 +181,8 @@ export class Sender {
   private dataTurn(stream: Stream, outbox: Outbox): void {
     const bytes = Math.min(
       outbox.dataBytes,
-      stream.sendWindow.bytes,
-      this.connectionWindow.bytes,
+      stream.sendBytes,
+      this.deps.windows.sendBytes,
       defaultFramePayloadBytesMax,
     );
     if (bytes <= 0) return;
@@ -191,8 +192,8 @@ export class Sender {
     this.takeParts(outbox, bytes);
     outbox.dataBytes -= bytes;
     this.waitingBytes -= bytes;
-    stream.sendWindow.bytes -= bytes;
-    this.connectionWindow.bytes -= bytes;
+    stream.sendBytes -= bytes;
+    this.deps.windows.sendBytes -= bytes;
     if (last) {
       outbox.end = undefined;
       stream.localClosed = true;
@@ -232,8 +233,8 @@ export class Sender {
   private fitsNow(stream: Stream, bytes: number): boolean {
     return (
       bytes <= defaultFramePayloadBytesMax &&
-      bytes <= this.connectionWindow.bytes &&
-      bytes <= stream.sendWindow.bytes &&
+      bytes <= this.deps.windows.sendBytes &&
+      bytes <= stream.sendBytes &&
       this.mayWriteNow(stream)
     );
   }
@@ -249,8 +250,8 @@ export class Sender {
     output.part(prefix);
     if (parts instanceof Uint8Array) output.part(parts);
     else for (let i = 0; i < parts.length; i++) output.part(parts[i]!);
-    this.connectionWindow.bytes -= bytes;
-    stream.sendWindow.bytes -= bytes;
+    this.deps.windows.sendBytes -= bytes;
+    stream.sendBytes -= bytes;
   }
 
   private schedule(stream: Stream): void {

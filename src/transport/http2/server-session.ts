@@ -5,7 +5,7 @@ import { RpcStatus, StatusCode } from "../rpc.js";
 import type { HttpHandler } from "../server-contract.js";
 import { acceptedEncodings } from "./compression.js";
 import { Connection, type ConnectionOptions, type ConnectionOwner } from "./connection.js";
-import { GrpcCall } from "./grpc-call.js";
+import { type CallSession, GrpcCall } from "./grpc-call.js";
 import type { GrpcService, PeerIdentity } from "./grpc-service.js";
 import { parseTimeoutMs, trailersOnly } from "./grpc-status.js";
 import { BidiCall } from "./grpc-stream-call.js";
@@ -24,14 +24,15 @@ export interface ServerSessionDeps {
 
 export class ServerSession implements ConnectionOwner {
   private readonly connection: Connection;
-  private readonly peer: PeerIdentity;
+  private readonly session: CallSession;
 
   constructor(
     options: ConnectionOptions,
     private readonly deps: ServerSessionDeps,
   ) {
-    this.peer = identify(deps.socket);
-    this.connection = new Connection(options, { socket: deps.socket, owner: this });
+    const { socket, service } = deps;
+    this.connection = new Connection(options, { socket, owner: this });
+    this.session = { service, connection: this.connection, peer: identify(socket) };
   }
 
   request(stream: Stream, head: RequestHead, endStream: boolean): StreamHandler | undefined {
@@ -74,7 +75,7 @@ export class ServerSession implements ConnectionOwner {
     if (served === undefined) return this.refused(stream, trailersOnly(service.unknownMethod(head.path)));
     const { method, meter } = served;
     meter.started.add();
-    const deps = { service, connection: this.connection, stream, peer: this.peer, meter };
+    const deps = { session: this.session, stream, meter };
     if (method.kind === "bidi") {
       const call = new BidiCall(method, head, deps);
       call.start(endStream);

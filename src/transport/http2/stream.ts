@@ -1,6 +1,6 @@
 /** One stream of a connection (RFC 9113, section 5.1): its state, its windows, and what waits to be sent on it. */
 
-import { ReceiveWindow, SendWindow } from "./flow-control.js";
+import { FlowWindows } from "./flow-control.js";
 import type { HeaderField } from "./hpack-table.js";
 import { ErrorCode, StreamError } from "./protocol.js";
 
@@ -38,7 +38,7 @@ export interface Outbox {
   writerWaits: boolean;
 }
 
-export class Stream {
+export class Stream extends FlowWindows {
   /** We ended our side: nothing more is sent but RST_STREAM and WINDOW_UPDATE. */
   localClosed = false;
   /** The peer ended its side. */
@@ -52,8 +52,6 @@ export class Stream {
   bufferedBytes = 0;
   /** The part of them that the peer was already allowed to send again. */
   grantedEarlyBytes = 0;
-  readonly sendWindow: SendWindow;
-  readonly receiveWindow: ReceiveWindow;
   /** What `content-length` promised and is still missing; undefined without one (section 8.1.1). */
   missingBytes: number | undefined;
 
@@ -62,8 +60,7 @@ export class Stream {
     sendWindowBytes: number,
     receiveWindowBytes: number,
   ) {
-    this.sendWindow = new SendWindow(sendWindowBytes);
-    this.receiveWindow = new ReceiveWindow(receiveWindowBytes);
+    super(sendWindowBytes, receiveWindowBytes);
   }
 
   /** The outbox, made on first use. */
