@@ -38,6 +38,7 @@ import type {
 } from "../mvcc/requests.js";
 import type { CallContext, RpcMethod, UnaryMethod } from "../transport/rpc.js";
 import { rangeInSlices, rangeStreamMethod } from "./range.js";
+import { ReadTimes, type ReadTimesDeps } from "./read-times.js";
 
 /** A request, and the bytes that it came as. */
 export interface Received<Message> {
@@ -59,13 +60,14 @@ export function keepBytes<Message>(
   return (bytes) => ({ message: decode(bytes), bytes });
 }
 
-export function kvMethods(member: Member, options: KvOptions): readonly RpcMethod[] {
+export function kvMethods(member: Member, options: KvOptions, deps: ReadTimesDeps): readonly RpcMethod[] {
+  const times = new ReadTimes(deps);
   return [
-    rangeMethod(member),
+    rangeMethod(member, times),
     rangeStreamMethod(member),
     putMethod(member),
     deleteRangeMethod(member),
-    txnMethod(member, options),
+    txnMethod(member, options, times),
     compactMethod(member),
   ];
 }
@@ -73,7 +75,7 @@ export function kvMethods(member: Member, options: KvOptions): readonly RpcMetho
 /** Handlers give the encoded parts themselves: what they answer is already bytes for the most part. */
 const passThrough = (parts: Encoded): Encoded => parts;
 
-function rangeMethod(member: Member): UnaryMethod<Received<RangeRequest>, Encoded> {
+function rangeMethod(member: Member, times: ReadTimes): UnaryMethod<Received<RangeRequest>, Encoded> {
   return {
     kind: "unary",
     path: "/etcdserverpb.KV/Range",
@@ -81,10 +83,18 @@ function rangeMethod(member: Member): UnaryMethod<Received<RangeRequest>, Encode
     encode: passThrough,
     handle: ({ message }, call) => {
       checkRange(message);
-      if (message.serializable) return answerRange(member, message, call);
-      return member.linearize(call).map(() => answerRange(member, message, call));
+      const answer = (): Encoded | Promise<Encoded> => answerRange(member, message, call);
+      if (message.serializable && isShort(message)) return times.atOnce("Range", answer);
+      if (message.serializable) return times.local("Range", answer);
+      const confirmed = member.linearize(call);
+      return confirmed.map(() => times.since(confirmed.startedMs, "Range", answer));
     },
   };
+}
+
+/** One key, or a count. */
+function isShort({ rangeEnd, countOnly }: RangeRequest): boolean {
+  return rangeEnd.length === 0 || countOnly;
 }
 
 function answerRange(
@@ -92,8 +102,8 @@ function answerRange(
   request: RangeRequest,
   call: Pick<CallContext, "cancelled">,
 ): Encoded | Promise<Encoded> {
-  // One key, or a count, is answered at once; what may be long is read in slices.
-  if (request.rangeEnd.length === 0 || request.countOnly) {
+  // What may be long is read in slices.
+  if (isShort(request)) {
     const result = member.range(request);
     return encodeRangeResponse(member.header(result.revision), result);
   }
@@ -151,6 +161,7 @@ function decodeTxn(bytes: Uint8Array): TxnRequest | StoreError {
 function txnMethod(
   member: Member,
   options: KvOptions,
+  times: ReadTimes,
 ): UnaryMethod<Received<TxnRequest | StoreError>, Encoded> {
   const encode = (result: ApplyResult): Encoded => encodeTxn(member, result);
   return {
@@ -163,7 +174,7 @@ function txnMethod(
     handle: ({ message, bytes }, call) => {
       if (message instanceof StoreError) throw message;
       checkTxn(message, options.txnOpsMax);
-      if (isTxnReadOnly(message)) return readOnlyTxn(member, message, call);
+      if (isTxnReadOnly(message)) return readOnlyTxn(member, message, call, times);
       return member.propose(RequestField.Txn, bytes, call).map(encode);
     },
   };
@@ -174,9 +185,16 @@ function encodeTxn(member: Member, result: ApplyResult): Encoded {
   return encodeTxnResponse(member.header(result.txn.revision), result.txn);
 }
 
-function readOnlyTxn(member: Member, request: TxnRequest, call: CallContext): Encoded | Later<Encoded> {
+function readOnlyTxn(
+  member: Member,
+  request: TxnRequest,
+  call: CallContext,
+  times: ReadTimes,
+): Encoded | Promise<Encoded> | Later<Encoded | Promise<Encoded>> {
   const answer = (): Encoded => encodeTxn(member, { kind: "txn", txn: member.readTxn(request) });
-  return isTxnSerializable(request) ? answer() : member.linearize(call).map(answer);
+  if (isTxnSerializable(request)) return times.local("ReadonlyTxn", answer);
+  const confirmed = member.linearize(call);
+  return confirmed.map(() => times.since(confirmed.startedMs, "ReadonlyTxn", answer));
 }
 
 function compactMethod(member: Member): UnaryMethod<Received<CompactionRequest>, Encoded> {

@@ -27,8 +27,18 @@ import type { ApplyResult } from "./result.js";
 export interface AppliedRequest {
   /** 0 where the entry was nobody's request. */
   readonly id: RequestId;
+  /** One of RequestField, or a number of a newer version; 0 for a change of the configuration. */
+  readonly field: number;
   /** An error is an answer too: it is the same on every member, and the entry counts as applied. */
   readonly outcome: ApplyResult | StoreError;
+}
+
+/** Is told of what is applied: what applies has no clock, so whoever has one measures it here. */
+export interface ApplyObserver {
+  /** Entries are applied from now on, one after the other. */
+  begin(): void;
+  /** The next of them was `request`, and is applied. */
+  applied(request: AppliedRequest): void;
 }
 
 export interface ApplierDeps {
@@ -52,7 +62,7 @@ export class Applier {
       if (error instanceof ProtoError) return undefined;
       throw error;
     }
-    return { id: request.id, outcome: this.outcomeOf(request) };
+    return { id: request.id, field: request.field, outcome: this.outcomeOf(request) };
   }
 
   private outcomeOf(request: RaftRequest): ApplyResult | StoreError {

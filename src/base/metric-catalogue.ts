@@ -142,11 +142,11 @@ export const metricCatalogue = {
   etcd_network_client_grpc_received_bytes_total: counter("Bytes from clients"),
   etcd_network_client_grpc_sent_bytes_total: counter("Bytes to clients"),
   etcd_network_known_peers: gauge("1 for each member known", ["Local", "Remote"]),
-  etcd_server_apply_duration_seconds: histogram(
-    "Always empty: what applies has no clock, and takes microseconds",
-    doubling(0.0001, 20),
-    ["version", "op", "success"],
-  ),
+  etcd_server_apply_duration_seconds: histogram("Time to apply a request of the log", doubling(0.0001, 20), [
+    "version",
+    "op",
+    "success",
+  ]),
   etcd_server_client_requests_total: counter("Always empty: a client may send any text as its version", [
     "type",
     "client_api_version",
@@ -171,11 +171,11 @@ export const metricCatalogue = {
   etcd_server_quota_backend_bytes: gauge("Bytes of data above which writes are refused"),
   etcd_server_read_indexes_failed_total: counter("Linearizable reads that were not confirmed"),
   etcd_server_request_duration_seconds: histogram(
-    "Always empty: what proposes a request keeps no clock for each",
+    "Time from a request to its outcome, in the log or of local state; one key of local state counts as no time",
     fromMilliseconds,
     ["type", "success"],
   ),
-  etcd_server_slow_apply_total: counter("Always zero: what applies has no clock"),
+  etcd_server_slow_apply_total: counter("Requests whose apply took longer than --warning-apply-duration"),
   etcd_server_slow_read_indexes_total: counter(
     "Always zero: a question for the leader that stays open is asked again",
   ),

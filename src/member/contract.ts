@@ -66,6 +66,12 @@ export interface ProposeOptions {
   readonly timeoutMs: number | undefined;
 }
 
+/** Of a linearizable read. */
+export interface Confirmation extends Later<void> {
+  /** When it was asked for, ms on the monotonic clock. */
+  readonly startedMs: number;
+}
+
 /** Tells clients of what this member applies. */
 export interface Watches {
   /** A stream of watches; to be closed when its client is gone. Its answers go to `outlet` (see there). */
@@ -97,7 +103,7 @@ export interface Member {
    * everything that was committed then is applied here (ReadIndex, Raft thesis section 6.4). Errors: Timeout,
    * LeaderChanged, Stopped.
    */
-  linearize(options: ProposeOptions): Later<void>;
+  linearize(options: ProposeOptions): Confirmation;
 
   /** A read of local state; errors Compacted, FutureRev. For ranges of unknown size use `openRange`. */
   range(request: RangeRequest): RangeResult;

@@ -140,7 +140,7 @@ export class LeaseDesk {
 
   /** Every heartbeat: those who began before `beforeMs` have waited too long. */
   expire(beforeMs: number): void {
-    this.renewals.expire(beforeMs, (startedMs) => this.deps.leaders.timeoutError(startedMs));
+    this.renewals.expire(beforeMs, ({ startedMs }) => this.deps.leaders.timeoutError(startedMs));
   }
 
   stop(): void {

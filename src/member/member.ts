@@ -4,6 +4,7 @@
  */
 
 import { encodeRaftRequest } from "../apply/raft-request.js";
+import { type RequestTimes, requestName } from "../apply/request-times.js";
 import type { ApplyResult } from "../apply/result.js";
 import { assert } from "../base/assert.js";
 import type { ClusterId, LeaseId, MemberId, RequestId, Revision } from "../base/brand.js";
@@ -38,7 +39,7 @@ import type { LeaderWatch } from "./leader-watch.js";
 import { LeaseDesk } from "./lease-desk.js";
 import { RequestIds } from "./request-ids.js";
 import type { StoreKeeper } from "./store-keeper.js";
-import { WaitTable } from "./waiters.js";
+import { Waiter, WaitTable } from "./waiters.js";
 
 export interface MemberOptions {
   readonly clusterId: ClusterId;
@@ -60,15 +61,27 @@ export interface MemberDeps {
   readonly peers: LeasePeers;
   readonly watches: Watches;
   readonly clock: Clock;
+  /** What went through the log, from when it came to when its outcome was known. */
+  readonly requestTimes: RequestTimes;
   /** Another stream at each start of the member: ids of requests come of it. */
   readonly random: Random;
+}
+
+class Proposal extends Waiter<ApplyResult> {
+  constructor(
+    startedMs: number,
+    /** As in AppliedRequest. */
+    readonly field: number,
+  ) {
+    super(startedMs);
+  }
 }
 
 export class RunningMember implements Member {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   readonly leaseDesk: LeaseDesk;
-  private readonly proposals = new WaitTable<ApplyResult>();
+  private readonly proposals = new WaitTable<ApplyResult, Proposal>();
   private readonly reads = new WaitTable<void>();
   private readonly requestIds: RequestIds;
   /** Most answers of a turn have the same. */
@@ -116,15 +129,16 @@ export class RunningMember implements Member {
     const id = this.requestIds.of(this.proposals.nextTicket);
     const data = encodeRaftRequest({ id, field, body });
     if (data.length > this.options.requestBytesMax) throw storeError("RequestTooLarge");
-    const done = this.awaitProposal();
+    const done = this.awaitProposal(field);
     this.deps.driver.push({ type: "propose", id, data });
     return done;
   }
 
-  linearize(_options: ProposeOptions): Later<void> {
+  linearize(_options: ProposeOptions): Waiter<void> {
     if (this.stopping) throw storeError("Stopped");
     const ticket = this.reads.nextTicket;
-    const done = this.reads.wait(this.deps.clock.monotonicMs());
+    const done = new Waiter<void>(this.deps.clock.monotonicMs());
+    this.reads.add(done);
     this.deps.driver.push({ type: "read", ticket });
     return done;
   }
@@ -233,18 +247,7 @@ export class RunningMember implements Member {
 
   /** Called by the driver after each turn. */
   observe(effects: Effects): void {
-    for (const { id, outcome } of effects.applied) {
-      const ticket = this.requestIds.numberOf(id);
-      if (ticket === undefined) continue;
-      if (outcome instanceof StoreError) this.proposals.reject(ticket, outcome);
-      else this.proposals.resolve(ticket, outcome);
-    }
-    for (const { id } of effects.refused) {
-      const ticket = this.requestIds.numberOf(id);
-      if (ticket === undefined) continue;
-      this.failures.proposals++;
-      this.proposals.reject(ticket, storeError("RequestTooManyRequests"));
-    }
+    if (effects.applied.length + effects.refused.length > 0) this.answerProposals(effects);
     for (const ticket of effects.reads) this.reads.resolve(ticket, undefined);
     this.leaseDesk.observe(effects.renewals);
     if (effects.leaderChanged) this.leaseDesk.leaderChanged();
@@ -254,11 +257,12 @@ export class RunningMember implements Member {
   expireWaiters(): void {
     const { clock, leaders, driver } = this.deps;
     const before = clock.monotonicMs() - this.options.requestTimeoutMs;
-    for (const ticket of this.proposals.expire(before, (startedMs) => leaders.timeoutError(startedMs))) {
-      this.failures.proposals++;
-      driver.push({ type: "abandon", id: this.requestIds.of(ticket) });
-    }
-    const unconfirmed = this.reads.expire(before, (startedMs) => leaders.timeoutError(startedMs));
+    const given = this.proposals.expire(before, (proposal) => {
+      this.failed(proposal, clock.monotonicMs());
+      return leaders.timeoutError(proposal.startedMs);
+    });
+    for (const ticket of given) driver.push({ type: "abandon", id: this.requestIds.of(ticket) });
+    const unconfirmed = this.reads.expire(before, ({ startedMs }) => leaders.timeoutError(startedMs));
     this.failures.reads += unconfirmed.length;
     this.leaseDesk.expire(before);
   }
@@ -266,14 +270,43 @@ export class RunningMember implements Member {
   /** Puts a change of the configuration through the log, under the id that it is to have. */
   changeConfiguration(change: (id: RequestId) => ConfChange): Later<ApplyResult> {
     const id = this.requestIds.of(this.proposals.nextTicket);
-    const done = this.awaitProposal();
+    const done = this.awaitProposal(0);
     this.deps.driver.push({ type: "proposeConfChange", id, change: change(id) });
     return done;
   }
 
-  private awaitProposal(): Later<ApplyResult> {
+  private awaitProposal(field: number): Later<ApplyResult> {
     if (this.stopping) throw storeError("Stopped");
-    return this.proposals.wait(this.deps.clock.monotonicMs());
+    const proposal = new Proposal(this.deps.clock.monotonicMs(), field);
+    this.proposals.add(proposal);
+    return proposal;
+  }
+
+  /** Those of a turn ended at one time: the clock is read once. That the log's answer is an error is no failure. */
+  private answerProposals({ applied, refused }: Effects): void {
+    const { requestTimes, clock } = this.deps;
+    const nowMs = clock.monotonicMs();
+    for (const { id, field, outcome } of applied) {
+      const ticket = this.requestIds.numberOf(id);
+      if (ticket === undefined) continue;
+      const proposal =
+        outcome instanceof StoreError
+          ? this.proposals.reject(ticket, outcome)
+          : this.proposals.resolve(ticket, outcome);
+      if (proposal !== undefined && field !== 0)
+        requestTimes.observe(requestName(field), true, nowMs - proposal.startedMs);
+    }
+    for (const { id } of refused) {
+      const ticket = this.requestIds.numberOf(id);
+      if (ticket === undefined) continue;
+      const proposal = this.proposals.reject(ticket, storeError("RequestTooManyRequests"));
+      if (proposal !== undefined) this.failed(proposal, nowMs);
+    }
+  }
+
+  private failed({ field, startedMs }: Proposal, nowMs: number): void {
+    this.failures.proposals++;
+    if (field !== 0) this.deps.requestTimes.observe(requestName(field), false, nowMs - startedMs);
   }
 
   /** The keys, unless a snapshot is just taking their place. */

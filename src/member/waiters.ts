@@ -30,9 +30,9 @@ export class Waiter<Value> extends Later<Value> implements Waiting<Value> {
 /** It doubles as often as needed: up to the requests that come while the oldest waits, or the bound. */
 const ringSizeMin = 256;
 
-export class WaitTable<Value> {
+export class WaitTable<Value, Who extends Waiting<Value> = Waiting<Value>> {
   /** The waiter with ticket t is at place t modulo the size, from `first` to before `next`. */
-  private ring: (Waiting<Value> | undefined)[] = new Array(ringSizeMin).fill(undefined);
+  private ring: (Who | undefined)[] = new Array(ringSizeMin).fill(undefined);
   private first: WaitTicket = 1;
   private next: WaitTicket = 1;
   private waiting = 0;
@@ -47,14 +47,7 @@ export class WaitTable<Value> {
   }
 
   /** Takes the next ticket. Errors: TooManyRequests when as many wait, or came since the oldest, as memory is meant for. */
-  wait(startedMs: number): Later<Value> {
-    const waiter = new Waiter<Value>(startedMs);
-    this.add(waiter);
-    return waiter;
-  }
-
-  /** The same for someone who was there before. */
-  add(waiting: Waiting<Value>): void {
+  add(waiting: Who): void {
     if (this.waiting >= limits.waitingRequestsMax || this.next - this.first >= limits.waitPlacesMax)
       throw storeError("RequestTooManyRequests");
     if (this.next - this.first === this.ring.length) this.resize(this.ring.length * 2);
@@ -63,28 +56,30 @@ export class WaitTable<Value> {
     this.ring[place] = waiting;
   }
 
-  /** False where nobody waits with `ticket`. */
-  resolve(ticket: WaitTicket, value: Value): boolean {
+  /** Gives who waited with `ticket`, if anybody. */
+  resolve(ticket: WaitTicket, value: Value): Who | undefined {
     const waiter = this.take(ticket);
-    if (waiter === undefined) return false;
-    waiter.resolve(value);
-    return true;
+    waiter?.resolve(value);
+    return waiter;
   }
 
-  reject(ticket: WaitTicket, error: unknown): void {
-    this.take(ticket)?.reject(error);
+  /** Gives who waited with `ticket`, if anybody. */
+  reject(ticket: WaitTicket, error: unknown): Who | undefined {
+    const waiter = this.take(ticket);
+    waiter?.reject(error);
+    return waiter;
   }
 
-  /** Rejects everyone who began at or before `startedMs`; gives their tickets. `errorFor` sees when each began. */
-  expire(startedMs: number, errorFor: (startedMs: number) => unknown): readonly WaitTicket[] {
+  /** Rejects everyone who began at or before `startedMs`; gives their tickets. `errorFor` sees each. */
+  expire(startedMs: number, errorFor: (waiting: Who) => unknown): readonly WaitTicket[] {
     const expired: WaitTicket[] = [];
     while (this.waiting > 0) {
       // Someone waits, so the oldest ticket that is kept is theirs.
       const ticket = this.first;
-      const began = this.ring[ticket % this.ring.length]!.startedMs;
-      if (began > startedMs) break;
+      const oldest = this.ring[ticket % this.ring.length]!;
+      if (oldest.startedMs > startedMs) break;
       expired.push(ticket);
-      this.reject(ticket, errorFor(began));
+      this.reject(ticket, errorFor(oldest));
     }
     return expired;
   }
@@ -93,7 +88,7 @@ export class WaitTable<Value> {
     while (this.waiting > 0) this.reject(this.first, error);
   }
 
-  private take(ticket: WaitTicket): Waiting<Value> | undefined {
+  private take(ticket: WaitTicket): Who | undefined {
     if (ticket < this.first || ticket >= this.next) return undefined;
     const { ring } = this;
     const place = ticket % ring.length;
@@ -112,7 +107,7 @@ export class WaitTable<Value> {
   }
 
   private resize(size: number): void {
-    const resized: (Waiting<Value> | undefined)[] = new Array(size).fill(undefined);
+    const resized: (Who | undefined)[] = new Array(size).fill(undefined);
     assert(this.next - this.first <= size, "everyone who waits has a place");
     for (let ticket = this.first; ticket < this.next; ticket++) {
       resized[ticket % size] = this.ring[ticket % this.ring.length];

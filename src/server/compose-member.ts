@@ -1,5 +1,7 @@
 /** Puts one member together: core, driver, store, links to its peers. */
 import { randomBytes } from "node:crypto";
+import type { ApplyObserver } from "../apply/applier.js";
+import type { RequestTimes } from "../apply/request-times.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import { draw48Bits, type Random, seededRandom } from "../base/prng.js";
@@ -30,6 +32,8 @@ export interface ComposeDeps {
   readonly restore: (store: RevisionStore) => Promise<ReplicatedState>;
   readonly fail: (error: unknown) => void;
   readonly hub: WatchHub;
+  readonly requestTimes: RequestTimes;
+  readonly applyObserver: ApplyObserver;
 }
 
 export interface ComposedMember {
@@ -47,10 +51,10 @@ export interface ComposedMember {
 }
 
 export function composeMember(config: ServerConfig, opened: OpenedMember, deps: ComposeDeps): ComposedMember {
-  const { logger, restore, fail, hub } = deps;
+  const { logger, restore, fail, hub, requestTimes } = deps;
   const { identity } = opened;
   const clock = nodeClock;
-  const core = composeCore(config, opened, logger);
+  const core = composeCore(config, opened, deps);
   const leaders = new LeaderWatch({ leaderLossMs: 2 * config.raft.electionMs });
   const keeper = new StoreKeeper(opened.store, { core, log: opened.log, logger, rebuild: restore, fail });
   const compactor = new Compactor({
@@ -90,7 +94,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   const { requestBytesMax } = config.grpc;
   const member = new RunningMember(
     { ...identity, name, requestBytesMax, requestTimeoutMs, quotaBytes },
-    { core, driver, keeper, compactor, leaders, peers, watches, clock, random: freshRandom() },
+    { core, driver, keeper, compactor, leaders, peers, watches, clock, requestTimes, random: freshRandom() },
   );
   connectPeers();
   const { electionTicks, initialElectionTickAdvance: advance } = config.raft;
@@ -114,7 +118,8 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   return { member, core, driver, keeper, leaders, peers, watches, watchSource, stop };
 }
 
-function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger): MemberCore {
+function composeCore(config: ServerConfig, opened: OpenedMember, deps: ComposeDeps): MemberCore {
+  const { logger, applyObserver } = deps;
   const { identity, memoryLog, state, store } = opened;
   const random = freshRandom();
   const { electionTicks, heartbeatMs, preVote, snapshotCount, snapshotCatchUpEntries } = config.raft;
@@ -147,7 +152,7 @@ function composeCore(config: ServerConfig, opened: OpenedMember, logger: Logger)
       snapshotCount,
       catchUpEntries: snapshotCatchUpEntries,
     },
-    { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0 },
+    { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0, applyObserver },
   );
 }
 

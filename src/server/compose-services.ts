@@ -12,6 +12,7 @@ import { lockMethods } from "../api/lock.js";
 import { maintenanceMethods } from "../api/maintenance.js";
 import { reflectionMethods } from "../api/reflection.js";
 import { watchMethods } from "../api/watch.js";
+import type { RequestTimes } from "../apply/request-times.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
 import type { MetricRegistry } from "../base/metrics.js";
@@ -46,15 +47,16 @@ export function clientServices(
     readonly logger: Logger;
     readonly registry: MetricRegistry;
     readonly fail: (error: unknown) => void;
+    readonly requestTimes: RequestTimes;
   },
 ): ClientServices {
-  const { logger, registry, fail } = deps;
+  const { logger, registry, fail, requestTimes } = deps;
   const receiveBytesMax = config.grpc.requestBytesMax + limits.requestOverheadBytesMax;
   const { corsOrigins, hostWhitelist } = config.http;
   const leaseOptions = { ttlSecondsMin: leaseTtlSecondsMin(config) };
   const served = guarded(
     [
-      ...kvMethods(member, { txnOpsMax: config.txnOpsMax }),
+      ...kvMethods(member, { txnOpsMax: config.txnOpsMax }, { clock: nodeClock, times: requestTimes }),
       ...watchMethods(
         member,
         { progressNotifyMs: config.watchProgressNotifyMs, fragmentBytes: receiveBytesMax },

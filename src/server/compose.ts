@@ -16,7 +16,15 @@ import { checkSameMember } from "./identity.js";
 import { Listeners } from "./listeners.js";
 import { nodeClock } from "./node-clock.js";
 import { openMember } from "./open-member.js";
-import { measuredStore, showFeatures, showMember, showWatches, walObserver } from "./show-metrics.js";
+import {
+  measuredApply,
+  measuredStore,
+  requestDurations,
+  showFeatures,
+  showMember,
+  showWatches,
+  walObserver,
+} from "./show-metrics.js";
 
 export interface RunningServer {
   /** Resolves when a leader is known and the client port answers. */
@@ -49,7 +57,12 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
   const opened = await openMember(config, { logger, wal, restore, measured });
   const { identity, state } = opened;
   const listeners = new Listeners(config.tlsPolicy, { log: logger, registry });
-  const composed = composeMember(config, opened, { logger, restore, fail, hub });
+  const requestTimes = requestDurations(registry);
+  const applyObserver = measuredApply(
+    { slowMs: config.warningApplyMs },
+    { registry, clock: nodeClock, logger },
+  );
+  const composed = composeMember(config, opened, { logger, restore, fail, hub, requestTimes, applyObserver });
   showMember(registry, composed);
   const { member, core } = composed;
   const clientUrls = urlTexts(config.advertiseClientUrls);
@@ -70,7 +83,12 @@ export async function startServer(config: ServerConfig, logger: Logger): Promise
       config.peerTls,
       peerServices(config, identity, composed, { logger, measured, registry }),
     );
-    const { grpcAndHttp, grpc, http, metrics } = clientServices(config, member, { logger, registry, fail });
+    const { grpcAndHttp, grpc, http, metrics } = clientServices(config, member, {
+      logger,
+      registry,
+      fail,
+      requestTimes,
+    });
     const separateHttp = config.listenClientHttpUrls.length > 0;
     await listeners.open(config.listenClientUrls, config.clientTls, separateHttp ? grpc : grpcAndHttp);
     await listeners.open(config.listenClientHttpUrls, config.clientTls, http);

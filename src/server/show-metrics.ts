@@ -2,8 +2,13 @@
  * What a running member shows in /metrics beside what api/http reads off it at a scrape. What happens often is a
  * number that is counted anyway and read at a scrape; what happens seldom is timed here, around the store.
  */
+import type { ApplyObserver } from "../apply/applier.js";
+import { RequestTimes, requestName } from "../apply/request-times.js";
+import { isStoreError, StoreError } from "../base/errors.js";
+import type { Logger } from "../base/logger.js";
 import type { MetricRegistry } from "../base/metrics.js";
 import type { WatchHub } from "../mvcc/watch/watch-hub.js";
+import type { Clock } from "../ports/clock.js";
 import type { RevisionStore } from "../ports/revision-store.js";
 import type { WalObserver } from "../storage/wal/wal.js";
 import type { ComposedMember } from "./compose-member.js";
@@ -23,6 +28,48 @@ export function walObserver(registry: MetricRegistry): WalObserver {
     },
     synced(durationMs: number): void {
       syncs.observe(durationMs / 1_000);
+    },
+  };
+}
+
+export function requestDurations(registry: MetricRegistry): RequestTimes {
+  return new RequestTimes((type, success) =>
+    registry.histogram("etcd_server_request_duration_seconds", type, success),
+  );
+}
+
+/** What is applied, timed one by one: the clock is read once for each. Those that took longer than `slowMs` are told. */
+export function measuredApply(
+  options: { readonly slowMs: number },
+  deps: {
+    readonly registry: MetricRegistry;
+    readonly clock: Pick<Clock, "monotonicMs">;
+    readonly logger: Logger;
+  },
+): ApplyObserver {
+  const { registry, clock, logger } = deps;
+  const times = new RequestTimes((op, success) =>
+    registry.histogram("etcd_server_apply_duration_seconds", "v3", op, success),
+  );
+  const slow = registry.counter("etcd_server_slow_apply_total");
+  let sinceMs = 0;
+  return {
+    begin(): void {
+      sinceMs = clock.monotonicMs();
+    },
+    applied({ field, outcome }): void {
+      const nowMs = clock.monotonicMs();
+      const tookMs = nowMs - sinceMs;
+      sinceMs = nowMs;
+      const name = requestName(field);
+      times.observe(name, !(outcome instanceof StoreError) || isStoreError(outcome, "Compacted"), tookMs);
+      if (tookMs <= options.slowMs) return;
+      slow.add();
+      logger.warn("server/apply", "apply request took too long", {
+        took: `${tookMs.toFixed(3)}ms`,
+        "expected-duration": `${options.slowMs}ms`,
+        request: name,
+      });
     },
   };
 }

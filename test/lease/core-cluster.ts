@@ -99,7 +99,7 @@ export class TestMember {
     });
     this.core = new MemberCore(
       { incarnation: 1, readRetryTicks: 5, electionTimeoutMs, snapshotCount: 1 << 30, catchUpEntries: 100 },
-      { raft, log, state, lastCut: 0 },
+      { raft, log, state, lastCut: 0, applyObserver: { begin() {}, applied() {} } },
     );
   }
 

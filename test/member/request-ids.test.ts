@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { RequestTimes } from "../../src/apply/request-times.js";
 import type { ApplyResult } from "../../src/apply/result.js";
 import type { RequestId } from "../../src/base/brand.js";
 import type { Later } from "../../src/base/later.js";
+import { Histogram } from "../../src/base/metrics.js";
 import { type Random, seededRandom } from "../../src/base/prng.js";
 import { type CoreEvent, noEffects } from "../../src/member/core/events.js";
 import { type MemberDeps, RunningMember } from "../../src/member/member.js";
@@ -53,6 +55,8 @@ interface Started {
   readonly events: CoreEvent[];
 }
 
+const requestTimes = new RequestTimes(() => new Histogram([]));
+
 function startMember(wallMs: number, random: Random): Started {
   const events: CoreEvent[] = [];
   const clock = { nowMs: () => wallMs, monotonicMs: () => 0 };
@@ -66,7 +70,10 @@ function startMember(wallMs: number, random: Random): Started {
     quotaBytes: 0,
   };
   // A proposal goes no further than to the driver, so that the rest is never asked.
-  return { member: new RunningMember(options, { clock, driver, random } as unknown as MemberDeps), events };
+  return {
+    member: new RunningMember(options, { clock, driver, random, requestTimes } as unknown as MemberDeps),
+    events,
+  };
 }
 
 /** Any request will do: it is not carried out. */
@@ -78,5 +85,5 @@ function propose({ member, events }: Started): { id: RequestId; answer: Later<Ap
 }
 
 function applied({ member }: Started, id: RequestId, outcome: ApplyResult): void {
-  member.observe({ ...noEffects(), applied: [{ id, outcome }] });
+  member.observe({ ...noEffects(), applied: [{ id, field: 4, outcome }] });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { isStoreError, storeError } from "../../src/base/errors.js";
 import { LeaderWatch } from "../../src/member/leader-watch.js";
-import { WaitTable } from "../../src/member/waiters.js";
+import { Waiter, WaitTable } from "../../src/member/waiters.js";
 import type { Clock } from "../../src/ports/clock.js";
 
 vi.mock("../../src/base/limits.js", async (original) => {
@@ -9,25 +9,31 @@ vi.mock("../../src/base/limits.js", async (original) => {
   return { limits: { ...limits, waitPlacesMax: 8_192 } };
 });
 
+function waitIn<Value>(table: WaitTable<Value>, startedMs: number): Waiter<Value> {
+  const waiter = new Waiter<Value>(startedMs);
+  table.add(waiter);
+  return waiter;
+}
+
 describe("waiting requests", () => {
   test("those that began too long ago are told so, in order, and the others wait on", async () => {
     const table = new WaitTable<string>();
-    const first = table.wait(10);
-    const second = table.wait(20);
-    const third = table.wait(30);
+    const first = waitIn(table, 10);
+    const second = waitIn(table, 20);
+    const third = waitIn(table, 30);
     expect(table.expire(20, () => storeError("Timeout"))).toEqual([1, 2]);
     await expect(first).rejects.toSatisfy((error) => isStoreError(error, "Timeout"));
     await expect(second).rejects.toSatisfy((error) => isStoreError(error, "Timeout"));
-    expect(table.resolve(3, "done")).toBe(true);
+    expect(table.resolve(3, "done")).toBeDefined();
     await expect(third).resolves.toBe("done");
-    expect(table.resolve(3, "again")).toBe(false);
+    expect(table.resolve(3, "again")).toBeUndefined();
     expect(table.size).toBe(0);
   });
 
   test("any of them may be answered first, however many wait behind the oldest", async () => {
     const table = new WaitTable<number>();
-    const oldest = table.wait(0);
-    const others = Array.from({ length: 5_000 }, () => table.wait(0));
+    const oldest = waitIn(table, 0);
+    const others = Array.from({ length: 5_000 }, () => waitIn(table, 0));
     const tickets = others.map((_, at) => at + 2);
     expect(table.nextTicket).toBe(5_002);
     for (const ticket of tickets.filter((ticket) => ticket % 3 === 0)) table.resolve(ticket, ticket);
@@ -35,30 +41,30 @@ describe("waiting requests", () => {
     expect(table.size).toBe(1);
     table.resolve(1, 1);
     expect(await Promise.all([oldest, ...others])).toEqual([1, ...tickets]);
-    expect([table.resolve(1, 0), table.resolve(5_002, 0)]).toEqual([false, false]);
-    const next = table.wait(0);
-    expect(table.resolve(5_002, 7)).toBe(true);
+    expect([table.resolve(1, 0), table.resolve(5_002, 0)]).toEqual([undefined, undefined]);
+    const next = waitIn(table, 0);
+    expect(table.resolve(5_002, 7)).toBeDefined();
     await expect(next).resolves.toBe(7);
   });
 
   test("one that is never answered does not make the table grow without end", async () => {
     const table = new WaitTable<number>();
-    const oldest = table.wait(0);
+    const oldest = waitIn(table, 0);
     for (let ticket = 2; ticket <= 8_192; ticket++) {
-      void table.wait(0);
+      void waitIn(table, 0);
       table.resolve(ticket, ticket);
     }
-    expect(() => table.wait(0)).toThrow("RequestTooManyRequests");
+    expect(() => waitIn(table, 0)).toThrow("RequestTooManyRequests");
     table.resolve(1, 1);
     expect(await oldest).toBe(1);
-    const next = table.wait(0);
-    expect(table.resolve(8_193, 2)).toBe(true);
+    const next = waitIn(table, 0);
+    expect(table.resolve(8_193, 2)).toBeDefined();
     expect(await next).toBe(2);
   });
 
   test("when the member stops nobody is left waiting", async () => {
     const table = new WaitTable<string>();
-    const waiting = [table.wait(0), table.wait(0)];
+    const waiting = [waitIn(table, 0), waitIn(table, 0)];
     table.rejectAll(storeError("Stopped"));
     for (const one of waiting) await expect(one).rejects.toSatisfy((error) => isStoreError(error, "Stopped"));
   });

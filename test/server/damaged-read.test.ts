@@ -4,9 +4,12 @@ import { errorText } from "../../src/api/error-table.js";
 import { kvMethods } from "../../src/api/kv.js";
 import { DamageError } from "../../src/base/errors.js";
 import { silentLogger } from "../../src/base/logger.js";
+import { MetricRegistry } from "../../src/base/metrics.js";
 import { RangeRequest } from "../../src/gen/etcdserver.js";
 import type { Member } from "../../src/member/contract.js";
 import { damageStops, errorMapper } from "../../src/server/error-mapper.js";
+import { nodeClock } from "../../src/server/node-clock.js";
+import { requestDurations } from "../../src/server/show-metrics.js";
 import { StatusCode } from "../../src/transport/rpc.js";
 import { GrpcJsClient } from "../transport/grpc-js-client.js";
 import { startServer, type TestServer } from "../transport/support.js";
@@ -25,8 +28,9 @@ beforeAll(async () => {
       throw damage;
     },
   };
+  const deps = { clock: nodeClock, times: requestDurations(new MetricRegistry()) };
   const mapError = damageStops(errorMapper(silentLogger), (error) => failures.push(error));
-  server = await startServer({ methods: kvMethods(parts as Member, { txnOpsMax: 128 }), mapError });
+  server = await startServer({ methods: kvMethods(parts as Member, { txnOpsMax: 128 }, deps), mapError });
   client = new GrpcJsClient(server.port);
 });
 afterAll(async () => {

@@ -3,11 +3,13 @@
  * simulated disk, clock and network. Raft, core, apply, the multi-version store, the block store, the log's codec,
  * the driver, the store keeper and the tables of waiters are the real ones.
  */
+import type { ApplyObserver } from "../../src/apply/applier.js";
+import { RequestTimes } from "../../src/apply/request-times.js";
 import type { MemberId } from "../../src/base/brand.js";
 import { DamageError } from "../../src/base/errors.js";
 import { limits } from "../../src/base/limits.js";
 import { silentLogger } from "../../src/base/logger.js";
-import { MetricRegistry } from "../../src/base/metrics.js";
+import { Histogram, MetricRegistry } from "../../src/base/metrics.js";
 import { draw48Bits, type Random } from "../../src/base/prng.js";
 import { leaseMetrics } from "../../src/lease/lease-metrics.js";
 import { type Founder, foundingLog } from "../../src/member/bootstrap.js";
@@ -172,7 +174,7 @@ export class MemberProcess implements Owner {
         snapshotCount: deps.options.snapshotCount,
         catchUpEntries: deps.options.catchUpEntries,
       },
-      { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0 },
+      { raft, log: memoryLog, state, lastCut: memoryLog.snapshot()?.metadata.index ?? 0, applyObserver },
     );
     deps.checks.core(core);
     deps.sabotage.core(core);
@@ -318,6 +320,7 @@ export class MemberProcess implements Owner {
         peers,
         watches: this.watches,
         clock,
+        requestTimes,
         random: this.origin,
       },
     );
@@ -338,3 +341,6 @@ export class MemberProcess implements Owner {
 type WatchHubSource = ConstructorParameters<typeof WatchHub>[0]["source"];
 
 const leaseCounts = leaseMetrics(new MetricRegistry());
+const requestTimes = new RequestTimes(() => new Histogram([]));
+/** Nothing is measured here: an event takes no simulated time. */
+const applyObserver: ApplyObserver = { begin() {}, applied() {} };

@@ -2,7 +2,7 @@
  * Applies a configuration change to raft and to the list of members, or refuses it. A refused change still goes
  * to raft, emptied, so that it counts as the pending change that was resolved.
  */
-import type { ApplyResult } from "../../apply/result.js";
+import type { AppliedRequest } from "../../apply/applier.js";
 import type { Index, RequestId } from "../../base/brand.js";
 import { StoreError } from "../../base/errors.js";
 import { failpoints } from "../../base/failpoint.js";
@@ -19,9 +19,8 @@ import type { RaftNode } from "../../raft/node.js";
 import { type Entry, EntryType } from "../../raft/types.js";
 import type { ReplicatedState } from "./replicated-state.js";
 
-export interface AppliedConfChange {
-  readonly id: RequestId;
-  readonly outcome: ApplyResult | StoreError;
+export interface AppliedConfChange extends AppliedRequest {
+  readonly field: 0;
 }
 
 export function applyConfChangeEntry(
@@ -41,7 +40,7 @@ export function applyConfChangeEntry(
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     state.setConfState(raft.applyConfChange({ ...change, nodeId: 0n }), entry.index);
-    return { id: change.id, outcome: error };
+    return { id: change.id, field: 0, outcome: error };
   }
   return accept(change, { id: change.id, index: entry.index }, raft, state);
 }
@@ -62,7 +61,7 @@ function accept(
   state: ReplicatedState,
 ): AppliedConfChange {
   state.setConfState(raft.applyConfChange(change), from.index);
-  return { id: from.id, outcome: { kind: "done" } };
+  return { id: from.id, field: 0, outcome: { kind: "done" } };
 }
 
 function changeMembership(change: ConfChange, membership: Membership): void {

@@ -8,6 +8,7 @@
  * Absent here: await, clocks, node:*, and whoever waits for an answer.
  */
 
+import type { ApplyObserver } from "../../apply/applier.js";
 import { assert } from "../../base/assert.js";
 import type { Index } from "../../base/brand.js";
 import { failpoints } from "../../base/failpoint.js";
@@ -49,6 +50,7 @@ export interface CoreDeps {
   readonly state: ReplicatedState;
   /** Where the log was last cut. */
   readonly lastCut: Index;
+  readonly applyObserver: ApplyObserver;
 }
 
 /** Entries applied in one turn at most: with the byte bound of raft's pages, below about 10 ms of work. */
@@ -251,6 +253,7 @@ export class MemberCore {
     let count = 0;
     while (count < budget && this.applyQueue.length > 0 && !this.storeIsFull()) {
       const page = this.applyQueue.shift()!;
+      this.deps.applyObserver.begin();
       for (const entry of page.entries) this.applyEntry(entry);
       count += page.entries.length;
       const last = page.entries.at(-1);
@@ -275,10 +278,14 @@ export class MemberCore {
     if (entry.type === EntryType.Normal) {
       failpoints.beforeApplyOneEntryNormal?.();
       const applied = this.replicated.applier.apply(entry.data);
-      if (applied !== undefined) this.effects.applied.push(applied);
+      if (applied !== undefined) {
+        this.effects.applied.push(applied);
+        this.deps.applyObserver.applied(applied);
+      }
     } else {
       this.effects.applied.push(applyConfChangeEntry(entry, this.deps.raft, this.replicated));
       this.effects.membershipChanged = true;
+      this.deps.applyObserver.begin();
     }
     this.appliedIndex = entry.index;
   }

@@ -1,7 +1,7 @@
 import { AssertionError } from "../../../src/base/assert.js";
 import { type StoreError, storeError } from "../../../src/base/errors.js";
-import { Later } from "../../../src/base/later.js";
 import type { AlarmInfo, Member, MemberInfo, MemberStatus } from "../../../src/member/contract.js";
+import { Waiter } from "../../../src/member/waiters.js";
 
 /** What a probe can see of a member; tests change it between requests. */
 export interface MemberState {
@@ -49,7 +49,7 @@ export function fakeMember(state: MemberState): Member {
     status: () => state.status,
     members: () => state.members,
     linearize: () => {
-      const confirmed = new Later<void>();
+      const confirmed = new Waiter<void>(0);
       if (state.linearizeFailure === undefined) confirmed.resolve();
       else confirmed.reject(state.linearizeFailure);
       return confirmed;
