@@ -1,6 +1,5 @@
 /** Entry of `etcd …` and `quorate server …`. Asking for the version must be quick, so nothing else is loaded then. */
 import { realpathSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 
 import { versionText } from "./version-text.js";
 
@@ -15,6 +14,6 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 const startedFile = process.argv[1];
-if (startedFile !== undefined && realpathSync(startedFile) === fileURLToPath(import.meta.url)) {
-  await main(process.argv.slice(2));
+if (startedFile !== undefined && realpathSync(startedFile) === import.meta.filename) {
+  void main(process.argv.slice(2));
 }
