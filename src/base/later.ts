@@ -5,6 +5,7 @@
  * It can be awaited like a promise (`then` makes one). It differs in what the hot path does without: there is one
  * listener, and nobody is told of a failure that no one listens to.
  */
+import { assert } from "./assert.js";
 
 /** Who waits for a `Later`. Neither may throw. */
 export interface LaterListener<Value> {
@@ -33,12 +34,14 @@ export class Later<Value> implements PromiseLike<Value> {
    * be called at most once, before anyone listens.
    */
   map<Converted>(convert: (value: Value) => Converted): Later<Converted> {
+    assert(this.convert === undefined && this.listener === undefined, "a value is converted once, unheard");
     this.convert = convert;
     return this as unknown as Later<Converted>;
   }
 
-  /** Tells `listener`, at once where there is an outcome already. */
+  /** Tells `listener`, at once where there is an outcome already. To be called at most once; `then` does it too. */
   settle(listener: LaterListener<Value>): void {
+    assert(this.listener === undefined, "a value that comes later has one listener");
     this.listener = listener;
     if (this.state !== "open") this.tell(listener);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { AssertionError } from "../../src/base/assert.js";
 import { Later } from "../../src/base/later.js";
 
 /** Notes what a listener is told. */
@@ -54,6 +55,25 @@ describe("a value that comes later", () => {
     const told = listen(later.map(() => "converted"));
     later.reject("no");
     expect(told).toEqual([{ error: "no" }]);
+  });
+
+  test("a second listener is a mistake, whether the value has come or not: the first would wait for ever", () => {
+    const open = new Later<number>();
+    listen(open);
+    expect(() => listen(open)).toThrow(AssertionError);
+    const resolved = new Later<number>();
+    resolved.resolve(1);
+    listen(resolved);
+    expect(() => listen(resolved)).toThrow(AssertionError);
+  });
+
+  test("a second conversion, or one that comes too late, is a mistake", () => {
+    const converted = new Later<number>();
+    converted.map(String);
+    expect(() => converted.map(String)).toThrow(AssertionError);
+    const heard = new Later<number>();
+    listen(heard);
+    expect(() => heard.map(String)).toThrow(AssertionError);
   });
 
   test("it is awaited like a promise", async () => {
