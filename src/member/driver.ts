@@ -46,6 +46,8 @@ export class Driver {
   private readonly images = new Map<Index, ReceivedImage>();
   private readonly outgoing: Outgoing;
   private turnScheduled = false;
+  /** Something happened that no turn has seen. */
+  private turnDue = false;
   private writing = false;
   private stopped = false;
   private readonly stopTicking: () => void;
@@ -63,12 +65,7 @@ export class Driver {
   /** An event for the core; what follows from it happens at the end of this turn of the event loop. */
   push(event: CoreEvent): void {
     if (this.stopped) return;
-    try {
-      this.deps.core.step(event);
-      this.notePassedOn(event);
-    } catch (error) {
-      this.break(error);
-    }
+    this.take(event);
     this.schedule();
   }
 
@@ -90,6 +87,15 @@ export class Driver {
     for (const image of this.images.values()) await image.discard();
   }
 
+  private take(event: CoreEvent): void {
+    try {
+      this.deps.core.step(event);
+      this.notePassedOn(event);
+    } catch (error) {
+      this.break(error);
+    }
+  }
+
   private tick(): void {
     this.push({ type: "tick", nowMs: this.deps.clock.monotonicMs() });
     this.pump({ idle: true });
@@ -97,16 +103,19 @@ export class Driver {
   }
 
   private schedule(): void {
+    this.turnDue = true;
     if (this.turnScheduled || this.stopped) return;
     this.turnScheduled = true;
     setImmediate(() => {
       this.turnScheduled = false;
-      if (!this.stopped) this.guard(() => this.turn());
+      // The turn that a durable write runs at once may have come before.
+      if (this.turnDue && !this.stopped) this.guard(() => this.turn());
     });
   }
 
   private turn(): void {
     const { core, keeper } = this.deps;
+    this.turnDue = false;
     const effects = core.turn();
     if (effects.messages.length > 0) this.send(effects.messages);
     for (const append of effects.appends) this.appends.push(append);
@@ -168,6 +177,7 @@ export class Driver {
       if (pending.responses.length === 0) continue;
       this.appends[at] = { ...pending, responses: [] };
       this.deliver(pending.responses);
+      this.schedule();
     }
   }
 
@@ -208,11 +218,11 @@ export class Driver {
     if (!this.stopped) this.turn();
   }
 
-  /** Responses of a durable append: those to this member go back into the core, the others leave. */
+  /** Responses of a durable append: those to this member go into the core, for the next turn, the others leave. */
   private deliver(responses: readonly Message[]): void {
     if (responses.length === 0) return;
     const own = responses.filter((message) => message.to === this.options.id);
-    if (own.length > 0) this.push({ type: "persisted", responses: own });
+    if (own.length > 0 && !this.stopped) this.take({ type: "persisted", responses: own });
     if (own.length < responses.length)
       this.send(responses.filter((message) => message.to !== this.options.id));
   }

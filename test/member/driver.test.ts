@@ -1,0 +1,50 @@
+/** How often the driver has the core take a turn. If this fails, each write costs the processor a turn that does nothing. */
+import { expect, test } from "vitest";
+import { encodeRaftRequest, RequestField } from "../../src/apply/raft-request.js";
+import { latin1ToBytes } from "../../src/base/bytes.js";
+import { silentLogger } from "../../src/base/logger.js";
+import { PutRequest } from "../../src/gen/etcdserver.js";
+import type { Effects } from "../../src/member/core/events.js";
+import { Driver, type DriverDeps } from "../../src/member/driver.js";
+import { CoreCluster } from "../lease/core-cluster.js";
+
+/** A driver of a member that leads alone, on a disk that answers at once. */
+function drive(): { readonly driver: Driver; readonly turns: Effects[]; readonly failures: unknown[] } {
+  const cluster = new CoreCluster(1);
+  cluster.elect(cluster.members[0]!);
+  const { core } = cluster.leader;
+  const turns: Effects[] = [];
+  const failures: unknown[] = [];
+  // What a member that is alone and never cut asks of what stands around it.
+  const deps = {
+    core,
+    log: { append: async () => {} },
+    keeper: { advanceDurable: () => {}, afterApply: () => {}, tick: () => {} },
+    peers: { send: () => {} },
+    clock: { monotonicMs: () => 0, every: () => () => {}, after: () => () => {} },
+    logger: silentLogger,
+    durableIndex: core.raft.state.log.lastIndex(),
+    observe: (effects: Effects) => turns.push(effects),
+    fail: (error: unknown) => failures.push(error),
+  } as unknown as DriverDeps;
+  const options = { id: cluster.leader.id, heartbeatIntervalMs: 100, fsync: true };
+  return { driver: new Driver(options, deps), turns, failures };
+}
+
+/** Everything that is scheduled by now, and by that in turn, has run. */
+async function settle(): Promise<void> {
+  for (let round = 0; round < 5; round++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("a write takes two turns: one that writes it, one that applies it as soon as it is durable", async () => {
+  const { driver, turns, failures } = drive();
+  await settle();
+  turns.length = 0;
+  const body = PutRequest.encode(PutRequest.fromPartial({ key: latin1ToBytes("a") })).finish();
+  const data = encodeRaftRequest({ id: 7n, field: RequestField.Put, body });
+  driver.push({ type: "propose", id: 7n, data });
+  await settle();
+  expect(failures).toEqual([]);
+  expect(turns.map(({ applied }) => applied.map(({ id }) => id))).toEqual([[], [7n]]);
+  await driver.stop();
+});
