@@ -4,7 +4,13 @@ import { compressionAlgorithms, Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AssertionError } from "../../src/base/assert.js";
 import { ProtoError } from "../../src/base/protowire.js";
-import { type CallContext, type RpcMethod, RpcStatus, StatusCode } from "../../src/transport/rpc.js";
+import {
+  type CallContext,
+  type RpcMethod,
+  RpcStatus,
+  StatusCode,
+  takeRequests,
+} from "../../src/transport/rpc.js";
 import { collect, GrpcJsClient } from "./grpc-js-client.js";
 import { bidi, commonMethods, serverStream, startServer, type TestServer, unary } from "./support.js";
 
@@ -25,6 +31,18 @@ const sumMethod = bidi("Sum", async (requests, _call, sink) => {
   let bytes = 0;
   for await (const request of requests) bytes += request.length;
   sink.write(Buffer.from(String(bytes)));
+});
+
+/** Takes each request in the call that brought it: wants no more for a moment after each third, and none like "bad". */
+const takeMethod = bidi("Take", (requests, _call, sink) => {
+  let taken = 0;
+  return takeRequests(requests, {
+    take: (request) => {
+      if (Buffer.from(request).toString() === "bad") throw new RpcStatus(StatusCode.OutOfRange, "a bad one");
+      sink.write(request);
+      return ++taken % 3 === 0 ? new Promise((resolve) => setImmediate(resolve)) : undefined;
+    },
+  });
 });
 
 const methods: readonly RpcMethod[] = [
@@ -58,6 +76,7 @@ const methods: readonly RpcMethod[] = [
     sink.write(Buffer.from("one"));
     throw new RpcStatus(StatusCode.Aborted, "later");
   }),
+  takeMethod,
   sumMethod,
   {
     ...sumMethod,
@@ -221,6 +240,27 @@ describe.each([
     }
     stream.end();
     expect(await collect(stream)).toEqual([]);
+  });
+
+  test("requests come to a handler that takes each in their order, also where it pauses", async () => {
+    const stream = client.bidi("Take");
+    const words = Array.from({ length: 500 }, (_, at) => `word ${at}`);
+    for (const word of words) stream.write(Buffer.from(word));
+    stream.end();
+    expect((await collect(stream)).map(String)).toEqual(words);
+  });
+
+  test("a handler that takes each and can not take one ends the call with that", async () => {
+    const stream = client.bidi("Take");
+    const answers: string[] = [];
+    stream.on("data", (answer: Buffer) => {
+      answers.push(answer.toString());
+      stream.write(Buffer.from("bad"));
+    });
+    const ended = new Promise((resolve) => stream.on("error", resolve));
+    stream.write(Buffer.from("good"));
+    expect(await ended).toMatchObject({ code: status.OUT_OF_RANGE, details: "a bad one" });
+    expect(answers).toEqual(["good"]);
   });
 
   test("a client that cancels a stream cancels its handler", async () => {

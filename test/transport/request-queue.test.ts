@@ -4,7 +4,7 @@ import { silentLogger } from "../../src/base/logger.js";
 import { callMeter } from "../../src/transport/call-meter.js";
 import type { Connection } from "../../src/transport/http2/connection.js";
 import { cancelledStatus } from "../../src/transport/http2/grpc-call.js";
-import { RequestQueue } from "../../src/transport/http2/grpc-requests.js";
+import { type RequestOwner, RequestQueue } from "../../src/transport/http2/grpc-requests.js";
 import { GrpcService } from "../../src/transport/http2/grpc-service.js";
 import { BidiCall } from "../../src/transport/http2/grpc-stream-call.js";
 import type { RequestHead } from "../../src/transport/http2/request-head.js";
@@ -14,7 +14,11 @@ import { type BidiMethod, RpcStatus, StatusCode } from "../../src/transport/rpc.
 describe("requests", () => {
   function queue() {
     const taken: number[] = [];
-    return { taken, requests: new RequestQueue<string>({ requestTaken: (bytes) => void taken.push(bytes) }) };
+    const owner: RequestOwner<string> = {
+      requestTaken: (bytes) => void taken.push(bytes),
+      idleTaker: undefined,
+    };
+    return { taken, owner, requests: new RequestQueue<string>(owner) };
   }
 
   test("come in order, and count as taken only when the handler takes them: its pace is the client's", async () => {
@@ -33,11 +37,14 @@ describe("requests", () => {
 
   describe("to a handler that takes each as it comes", () => {
     test("in the call that brought it, after those that waited", async () => {
-      const { taken, requests } = queue();
+      const { taken, owner, requests } = queue();
       const seen: string[] = [];
       requests.push("a", 1);
-      const over = requests.takeEach({ take: (request) => void seen.push(request) });
+      const taker = { take: (request: string) => void seen.push(request) };
+      const over = requests.takeEach(taker);
       expect(seen).toEqual(["a"]);
+      // Its owner may pass the queue by from here on.
+      expect(owner.idleTaker).toBe(taker);
       requests.push("b", 2);
       expect(seen).toEqual(["a", "b"]);
       expect(taken).toEqual([1, 2]);
@@ -46,7 +53,7 @@ describe("requests", () => {
     });
 
     test("none while it is busy: they count as not taken; then the others, and the end after the last", async () => {
-      const { taken, requests } = queue();
+      const { taken, owner, requests } = queue();
       const seen: string[] = [];
       let done = (): void => {};
       const take = (request: string): Promise<void> => {
@@ -60,6 +67,8 @@ describe("requests", () => {
       requests.push("b", 2);
       requests.end();
       expect(taken).toEqual([1]);
+      // Nobody may overtake the one that waits.
+      expect(owner.idleTaker).toBeUndefined();
       done();
       await expect.poll(() => seen).toEqual(["a", "b"]);
       done();
@@ -75,19 +84,21 @@ describe("requests", () => {
       ],
       ["fails later", () => Promise.reject(new Error("no"))],
     ])("one that %s gets no more, and what comes is dropped", async (_how, take) => {
-      const { taken, requests } = queue();
+      const { taken, owner, requests } = queue();
       const over = requests.takeEach({ take });
       requests.push("a", 1);
       await expect(over).rejects.toThrow("no");
+      expect(owner.idleTaker).toBeUndefined();
       requests.push("b", 2);
       expect(taken).toEqual([1, 2]);
     });
 
     test("it is told when the call is over, also where it is busy or begins late", async () => {
-      const { requests } = queue();
+      const { owner, requests } = queue();
       const over = requests.takeEach({ take: () => new Promise(() => {}) });
       requests.push("a", 1);
       requests.fail(new Error("gone"));
+      expect(owner.idleTaker).toBeUndefined();
       await expect(over).rejects.toThrow("gone");
       await expect(requests.takeEach({ take: () => undefined })).rejects.toThrow("gone");
     });
@@ -138,7 +149,7 @@ describe("requests", () => {
   });
 });
 
-describe("responses", () => {
+describe("a call", () => {
   /** A call whose client has room, or not; the handler runs for as long as the test. */
   function call() {
     const sent: string[] = [];

@@ -123,7 +123,7 @@ export class MemberCore {
         this.reads.add(event.ticket);
         return;
       case "renewLease":
-        this.leases.renew(event.ticket, event.lease);
+        this.leases.renew(event);
         return;
       case "message":
         raft.step(event.message);

@@ -70,9 +70,9 @@ export class LeaseDuty {
   }
 
   /** A client keeps a lease alive. Answered at once where this member does not lead. */
-  renew(ticket: RenewalTicket, lease: LeaseId): void {
+  renew(renewal: Renewal): void {
     if (this.deps.raft.state.role !== "leader") {
-      this.answers.push({ ticket, ttlSeconds: undefined });
+      this.answers.push({ ticket: renewal.ticket, ttlSeconds: undefined });
       return;
     }
     if (this.gathering === undefined) {
@@ -81,7 +81,7 @@ export class LeaseDuty {
       this.renewals.set(read, this.gathering);
       this.deps.reads.add(read);
     }
-    this.gathering.push({ ticket, lease });
+    this.gathering.push(renewal);
   }
 
   /** A turn begins, which may ask for confirmation: who comes later needs a later one. */

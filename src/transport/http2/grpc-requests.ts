@@ -22,15 +22,20 @@ interface TakingEnd {
 }
 
 /** Whose requests they are. */
-export interface RequestOwner {
+export interface RequestOwner<Request> {
   /** The handler has taken a message of so many bytes. */
   requestTaken(bytes: number): void;
+  /**
+   * Written by the queue: takes the next request at once, which may then pass the queue by. Undefined while some wait,
+   * or the handler does not take each or is busy.
+   */
+  idleTaker: RequestTaker<Request> | undefined;
 }
 
 export class RequestQueue<Request>
   implements AsyncIterableIterator<Request, undefined>, RequestStream<Request>
 {
-  /** A handler that takes each request in the call that brought it. It stands first, as the next: see FlowWindows. */
+  /** A handler that takes each request in the call that brought it. */
   private taker: RequestTaker<Request> | undefined;
   /** It wants no more for a while. */
   private takerBusy = false;
@@ -41,12 +46,12 @@ export class RequestQueue<Request>
   private ended = false;
   private failure: Error | undefined;
 
-  constructor(private readonly owner: RequestOwner) {}
+  constructor(private readonly owner: RequestOwner<Request>) {}
 
   push(request: Request, bytes: number): void {
-    const { taker } = this;
-    if (taker !== undefined && !this.takerBusy) {
-      this.hand(taker, request, bytes);
+    const { idleTaker } = this.owner;
+    if (idleTaker !== undefined) {
+      this.hand(idleTaker, request, bytes);
       return;
     }
     if (this.ended) {
@@ -81,6 +86,7 @@ export class RequestQueue<Request>
     this.waiter = undefined;
     if (this.taker !== undefined) this.takingEnd?.reject(error);
     this.taker = undefined;
+    this.owner.idleTaker = undefined;
   }
 
   takeEach(taker: RequestTaker<Request>): Promise<void> {
@@ -140,6 +146,7 @@ export class RequestQueue<Request>
       const queued = this.shift();
       if (queued !== undefined) this.hand(this.taker, queued.request, queued.bytes);
       else {
+        this.owner.idleTaker = this.taker;
         if (this.ended) this.takingEnd?.resolve();
         return;
       }
@@ -150,14 +157,16 @@ export class RequestQueue<Request>
     this.owner.requestTaken(bytes);
     try {
       const done = taker.take(request);
-      if (done !== undefined) this.waitFor(done);
+      if (done !== undefined) this.pauseUntil(done);
     } catch (error) {
       this.stopTaking(error);
     }
   }
 
-  private waitFor(done: Promise<void>): void {
+  /** The handler wants no more before `done`. */
+  pauseUntil(done: Promise<void>): void {
     this.takerBusy = true;
+    this.owner.idleTaker = undefined;
     done.then(
       () => {
         this.takerBusy = false;
@@ -170,6 +179,7 @@ export class RequestQueue<Request>
   /** The handler failed: later requests are dropped as they come. */
   private stopTaking(error: unknown): void {
     this.taker = undefined;
+    this.owner.idleTaker = undefined;
     void this.return();
     this.takingEnd?.reject(error);
   }

@@ -1,5 +1,5 @@
 /** A call with a stream of requests: bidirectional, and client streaming. */
-import { type BidiMethod, RpcStatus, StatusCode } from "../rpc.js";
+import { type BidiMethod, type RequestTaker, RpcStatus, StatusCode } from "../rpc.js";
 import { decompressMessage } from "./compression.js";
 import { type CallDeps, cancelledStatus, decodeFailure, GrpcCall } from "./grpc-call.js";
 import { checkMessageSize, isWholeMessage, MessageReader, messagePrefixBytes } from "./grpc-framing.js";
@@ -8,7 +8,11 @@ import type { RequestHead } from "./request-head.js";
 
 const decodeFailureText = "grpc: failed to unmarshal the received message";
 
-export class BidiCall<Request, Response> extends GrpcCall<Request, Response> implements RequestOwner {
+export class BidiCall<Request, Response>
+  extends GrpcCall<Request, Response>
+  implements RequestOwner<Request>
+{
+  idleTaker: RequestTaker<Request> | undefined;
   /** Made when a message does not come in a frame of its own. */
   private reader: MessageReader | undefined;
   private readonly requests: RequestQueue<Request>;
@@ -72,8 +76,20 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
       throw decodeFailure(error, decodeFailureText);
     }
     this.countReceived(end - from);
-    this.requests.push(request, end - start);
+    this.handOver(request, end - start);
     return true;
+  }
+
+  /** To the handler at once where it takes each request: that spares thousands of streams a look at their queues. */
+  private handOver(request: Request, bytes: number): void {
+    const { idleTaker } = this;
+    if (idleTaker === undefined) {
+      this.requests.push(request, bytes);
+      return;
+    }
+    this.requestTaken(bytes);
+    const done = idleTaker.take(request);
+    if (done !== undefined) this.requests.pauseUntil(done);
   }
 
   private read(bytes: Buffer, start: number, end: number, endStream: boolean): void {
@@ -91,7 +107,7 @@ export class BidiCall<Request, Response> extends GrpcCall<Request, Response> imp
       const message = compressed ? decompressMessage(bytes, this.encoding, receiveBytesMax) : bytes;
       const request = this.decode(message, decodeFailureText);
       this.countReceived(message.length);
-      this.requests.push(request, messagePrefixBytes + bytes.length);
+      this.handOver(request, messagePrefixBytes + bytes.length);
     });
   }
 
