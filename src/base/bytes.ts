@@ -10,6 +10,7 @@ interface NativeBytes extends Uint8Array {
   equals(other: Uint8Array): boolean;
 }
 interface NativeBuffers {
+  readonly prototype: NativeBytes;
   from(text: string, encoding: "latin1" | "utf8" | "hex"): NativeBytes;
   from(buffer: ArrayBufferLike, offset: number, length: number): NativeBytes;
   concat(parts: readonly Uint8Array[], totalBytes?: number): NativeBytes;
@@ -19,15 +20,15 @@ interface NativeBuffers {
 }
 
 const native = (globalThis as unknown as { Buffer: NativeBuffers }).Buffer;
+/** It takes any Uint8Array. */
+const { latin1Slice } = native.prototype;
 
 /** No bytes. Shared: never written to, as it has none. */
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
 /** The bytes from `start` to `end` as a latin1 string: character code = byte. */
 export function bytesToLatin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  const slice = (bytes as NativeBytes).latin1Slice;
-  if (slice !== undefined) return slice.call(bytes, start, end);
-  return native.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice(start, end);
+  return latin1Slice.call(bytes, start, end);
 }
 
 /** The bytes of a latin1 string (see `bytesToLatin1`). */

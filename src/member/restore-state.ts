@@ -35,9 +35,9 @@ export async function restoreState(
   const startedMs = clock.monotonicMs();
   let saidMs = startedMs;
   let count = 0;
-  for await (const records of store.scan({ fromMain: 0, toMain: Number.MAX_SAFE_INTEGER })) {
-    mvcc.restoreSlice(records);
-    count += records.length;
+  for await (const slice of store.scanAll()) {
+    mvcc.restoreSlice(slice);
+    count += slice.count;
     const nowMs = clock.monotonicMs();
     if (nowMs - saidMs < progressIntervalMs) continue;
     saidMs = nowMs;

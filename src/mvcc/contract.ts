@@ -45,6 +45,18 @@ export interface RevisionRecord {
   readonly keyValue: Uint8Array;
 }
 
+/** Consecutive stored revisions where they lie: a pass over all of them makes no object for each. */
+export interface RevisionSlice {
+  readonly count: number;
+  /** Holds all values. Shared: never written to. */
+  readonly bytes: Uint8Array;
+  mainAt(position: number): Revision;
+  subAt(position: number): number;
+  isTombstone(position: number): boolean;
+  /** Where the value (see RevisionRecord) at a position begins in `bytes`; at `count`, where the last one ends. */
+  valueStart(position: number): number;
+}
+
 /** The log of revisions as whoever serves the past reads it. */
 export interface RevisionHistory {
   /**

@@ -30,6 +30,11 @@ export class KeyIndex {
     return this.tree.live;
   }
 
+  /** Without any key, alive or deleted. */
+  get isEmpty(): boolean {
+    return this.tree.isEmpty;
+  }
+
   /** The revision that a read of `key` at `atMain` sees; undefined where the key does not exist then. */
   get(key: string, atMain: Revision): KeyRevision | undefined {
     const revision = this.newestUpTo(key, atMain);
@@ -84,11 +89,25 @@ export class KeyIndex {
    */
   restore(key: string, main: Revision, sub: number, create: Revision, version: number): void {
     const { tree } = this;
-    let wasLive = false;
-    if (tree.seekNear(key)) wasLive = this.retireNewest(main, sub).version > 0;
-    else tree.insert(key);
-    tree.leaf.set(tree.slot, main, sub, create, version);
-    if (wasLive !== version > 0) tree.changeLive(wasLive ? -1 : 1, main);
+    const isRepeat = tree.seekNear(key);
+    if (!isRepeat) tree.insert(key);
+    this.setRestored(isRepeat, main, sub, create, version);
+  }
+
+  /**
+   * The same for an index that was empty, with keys that only rise: `isRepeat` where `key` is that of the last call.
+   * Looks at no key, and makes full leaves.
+   */
+  restoreNext(
+    key: string,
+    isRepeat: boolean,
+    main: Revision,
+    sub: number,
+    create: Revision,
+    version: number,
+  ): void {
+    if (!isRepeat) this.tree.append(key);
+    this.setRestored(isRepeat, main, sub, create, version);
   }
 
   /** Ends a restore at `main`: from here on it is recorded what is made and ended. */
@@ -160,6 +179,19 @@ export class KeyIndex {
       examined += Math.max(step.examined, 1);
     }
     return next;
+  }
+
+  private setRestored(
+    isRepeat: boolean,
+    main: Revision,
+    sub: number,
+    create: Revision,
+    version: number,
+  ): void {
+    const { tree } = this;
+    const wasLive = isRepeat && this.retireNewest(main, sub).version > 0;
+    tree.leaf.set(tree.slot, main, sub, create, version);
+    if (wasLive !== version > 0) tree.changeLive(wasLive ? -1 : 1, main);
   }
 
   private retireNewest(main: Revision, sub: number): KeyRevision {

@@ -68,6 +68,11 @@ export class KeyTree {
     return this.root.live;
   }
 
+  /** Without any key, alive or deleted. */
+  get isEmpty(): boolean {
+    return this.height === 0 && (this.root as KeyLeaf).size === 0;
+  }
+
   /** As `seek`, and several times quicker for a key that was found before. What it found is not to be counted anew. */
   find(key: string): boolean {
     const { hints } = this;
@@ -120,6 +125,18 @@ export class KeyTree {
     if (this.leaf.size === leafKeysMax) {
       this.splitLeaf();
       this.seek(key);
+    }
+    this.leaf.insert(this.slot, key);
+  }
+
+  /** Inserts `key`, which is greater than all there are, where the last key was appended or there is none yet. */
+  append(key: string): void {
+    const { leaf } = this;
+    assert(leaf === this.wayEnd && leaf.next === undefined, "keys are appended one after the other");
+    this.slot = leaf.size;
+    if (leaf.size === leafKeysMax) {
+      this.splitLeaf();
+      this.seekEnd();
     }
     this.leaf.insert(this.slot, key);
   }
@@ -211,6 +228,20 @@ export class KeyTree {
       );
     }
     return count;
+  }
+
+  /** Sets `leaf` and `slot` behind the last key. */
+  private seekEnd(): void {
+    let node = this.root;
+    for (let level = 0; level < this.height; level++) {
+      const branch = node as KeyBranch;
+      this.path[level] = branch;
+      this.taken[level] = branch.children.length - 1;
+      node = branch.children.at(-1)!;
+    }
+    this.leaf = node as KeyLeaf;
+    this.wayEnd = this.leaf;
+    this.slot = this.leaf.size;
   }
 
   private splitLeaf(): void {

@@ -164,48 +164,32 @@ export class KeyValueHead {
   createRevision: Revision = 0;
   version = 0;
   lease: LeaseId = 0n;
-  private bytes: Uint8Array = emptyBytes;
-  private at = 0;
 
-  /** Errors: ProtoError. */
-  read(bytes: Uint8Array): void {
-    this.bytes = bytes;
-    this.at = 0;
+  /** Reads the pair from `start` to `end` of `bytes`. Errors: ProtoError. */
+  read(bytes: Uint8Array, start = 0, end = bytes.length): void {
     this.key = "";
     this.createRevision = 0;
     this.version = 0;
     this.lease = 0n;
-    while (this.at < bytes.length) {
-      const tag = bytes[this.at++]!;
-      if (tag === keyTag || tag === valueTag) {
-        const length = this.varint();
-        const start = this.at;
-        if (start + length > bytes.length) throw new ProtoError("unexpected EOF");
-        this.at = start + length;
-        if (tag === keyTag) this.key = bytesToLatin1(bytes, start, this.at);
-      } else if (tag === leaseTag) {
-        const lease = new ProtoReader(bytes, this.at).int64Big();
-        this.varint();
-        this.lease = lease;
-      } else {
-        const value = this.varint();
-        if (tag === createTag) this.createRevision = value;
-        else if (tag === versionTag) this.version = value;
-        else if (tag !== modTag) throw new ProtoError(`a stored pair has no field ${tag >>> 3}`);
+    for (let at = start; at < end; ) {
+      const tag = bytes[at++]!;
+      const numberAt = at;
+      // A varint, whose bytes may end before it does: then `at` is behind the end.
+      let byte = bytes[at++]!;
+      let number = byte & 0x7f;
+      for (let scale = 128; byte >= 0x80 && at < end; scale *= 128) {
+        byte = bytes[at++]!;
+        number += (byte & 0x7f) * scale;
       }
-    }
-  }
-
-  private varint(): number {
-    const { bytes } = this;
-    let value = 0;
-    let scale = 1;
-    for (;;) {
-      if (this.at >= bytes.length) throw new ProtoError("unexpected EOF");
-      const byte = bytes[this.at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
-      scale *= 128;
+      if (tag === keyTag || tag === valueTag) at += number;
+      if (at > end || byte >= 0x80) throw new ProtoError("unexpected EOF");
+      if (tag === keyTag) this.key = bytesToLatin1(bytes, at - number, at);
+      else if (tag === createTag) this.createRevision = number;
+      else if (tag === versionTag) this.version = number;
+      else if (tag === leaseTag) this.lease = new ProtoReader(bytes, numberAt, end).int64Big();
+      else if (tag !== modTag && tag !== valueTag) {
+        throw new ProtoError(`a stored pair has no field ${tag >>> 3}`);
+      }
     }
   }
 }

@@ -14,8 +14,15 @@ const wordBase = 257;
 /** As few as this are sorted by insertion. */
 const fewKeys = 12;
 
-/** Positions of `keys` (latin1) in ascending order of the keys; those of equal keys ascend themselves. */
-export function sortedPositions(keys: readonly string[]): Uint32Array {
+export interface SortedKeys {
+  /** Of the keys, in ascending order of these; the positions of equal keys ascend themselves. */
+  readonly positions: Uint32Array;
+  /** By the same order: 1 where the key is the same as the one before it. Keys lie all over the heap, so nobody looks again. */
+  readonly repeats: Uint8Array;
+}
+
+/** Sorts `keys` (latin1). */
+export function sortKeys(keys: readonly string[]): SortedKeys {
   return new KeySorting(keys).sort();
 }
 
@@ -28,6 +35,7 @@ interface Part {
 
 class KeySorting {
   private readonly positions: Uint32Array;
+  private readonly repeats: Uint8Array;
   /** Of the key of each position, from the depth of its part on. */
   private readonly words: Float64Array;
   /** For merging. */
@@ -37,13 +45,14 @@ class KeySorting {
   constructor(private readonly keys: readonly string[]) {
     this.positions = new Uint32Array(keys.length);
     for (let at = 0; at < keys.length; at++) this.positions[at] = at;
+    this.repeats = new Uint8Array(keys.length);
     this.words = new Float64Array(keys.length);
     this.otherPositions = new Uint32Array(keys.length);
     this.otherWords = new Float64Array(keys.length);
   }
 
-  sort(): Uint32Array {
-    const { keys, positions, words } = this;
+  sort(): SortedKeys {
+    const { keys, positions, repeats, words } = this;
     // A list and no recursion: keys may agree in a million characters.
     const parts: Part[] = [{ start: 0, end: keys.length, depth: agreement(keys) }];
     for (let part = parts.pop(); part !== undefined; part = parts.pop()) {
@@ -53,12 +62,13 @@ class KeySorting {
       for (let from = start, to: number; from < end; from = to) {
         const word = words[from]!;
         for (to = from + 1; to < end && words[to] === word; ) to++;
+        if (to === from + 1) continue;
         // A word whose last digit says that the key ended stands for one key only.
-        const areEqual = to === from + 1 || word % wordBase === 0;
-        if (!areEqual) parts.push({ start: from, end: to, depth: depth + wordCharacters });
+        if (word % wordBase === 0) repeats.fill(1, from + 1, to);
+        else parts.push({ start: from, end: to, depth: depth + wordCharacters });
       }
     }
-    return positions;
+    return { positions, repeats };
   }
 
   private sortByWords(start: number, end: number): void {

@@ -13,7 +13,7 @@ import type { Revision } from "../base/brand.js";
 import { storeError } from "../base/errors.js";
 import { limits } from "../base/limits.js";
 import type { ChangeSink } from "./changes.js";
-import type { LeaseBook, RevisionLog, RevisionRecord } from "./contract.js";
+import type { LeaseBook, RevisionLog, RevisionRecord, RevisionSlice } from "./contract.js";
 import { HashKv } from "./hash-kv.js";
 import { KeyIndex } from "./key-index.js";
 import { storedKey } from "./key-value.js";
@@ -170,9 +170,9 @@ export class MvccStore {
   }
 
   /** Adds stored records to a fresh store: all there are, in ascending order, over one or many calls. */
-  restoreSlice(records: readonly RevisionRecord[]): void {
+  restoreSlice(slice: RevisionSlice): void {
     this.restore ??= new Restore(this.index, this.leased);
-    this.restore.take(records);
+    this.restore.take(slice);
   }
 
   /** Ends a restore. The leases are there already: the keys are attached to them now. */

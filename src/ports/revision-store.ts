@@ -3,7 +3,7 @@
  * the applied index) beside them in the same atomic batches.
  */
 import type { Index, Revision, Term } from "../base/brand.js";
-import type { RevisionHistory, RevisionLog, RevisionRecord } from "../mvcc/contract.js";
+import type { RevisionHistory, RevisionLog, RevisionRecord, RevisionSlice } from "../mvcc/contract.js";
 
 /** The log position that the store's content is the result of. */
 export interface AppliedMark {
@@ -52,7 +52,9 @@ export interface RevisionStore extends RevisionLog, RevisionHistory {
    */
   flush(durableIndex: Index, options: { readonly sync: boolean }): Promise<void>;
 
-  /** A pass over all durable revisions in order, in slices of about a block; used at start and for hashes. */
+  /** All durable revisions in order, at start. */
+  scanAll(): AsyncIterable<RevisionSlice>;
+  /** A pass over durable revisions in order, in slices of about a block; used for hashes. */
   scan(options: {
     readonly fromMain: Revision;
     readonly toMain: Revision;

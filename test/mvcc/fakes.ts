@@ -2,10 +2,26 @@
 import type { LeaseId, Revision } from "../../src/base/brand.js";
 import { latin1ToBytes } from "../../src/base/bytes.js";
 import type { Change, ChangeSink } from "../../src/mvcc/changes.js";
-import type { LeaseBook, RevisionLog, RevisionRecord } from "../../src/mvcc/contract.js";
+import type { LeaseBook, RevisionLog, RevisionRecord, RevisionSlice } from "../../src/mvcc/contract.js";
 import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
 import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "../../src/mvcc/requests.js";
 import { MvccStore, type MvccStoreOptions } from "../../src/mvcc/store.js";
+
+/** Records as a restart gets them: in one piece of memory. */
+export function sliceOf(records: readonly RevisionRecord[]): RevisionSlice {
+  const ends = [7];
+  for (const { keyValue } of records) ends.push(ends.at(-1)! + keyValue.length);
+  const bytes = new Uint8Array(ends.at(-1)! + 7).fill(0xff);
+  records.forEach(({ keyValue }, position) => void bytes.set(keyValue, ends[position]!));
+  return {
+    count: records.length,
+    bytes,
+    mainAt: (position) => records[position]!.main,
+    subAt: (position) => records[position]!.sub,
+    isTombstone: (position) => records[position]!.tombstone,
+    valueStart: (position) => ends[position]!,
+  };
+}
 
 /** A revision log in a list, with a compaction that drops what is not alive. */
 export class MemoryLog implements RevisionLog {

@@ -2,7 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { seededRandom } from "../../src/base/prng.js";
 import { storedKey } from "../../src/mvcc/key-value.js";
-import { type Bench, del, freshStore, put, range } from "./fakes.js";
+import { type Bench, del, freshStore, put, range, sliceOf } from "./fakes.js";
 
 vi.mock("../../src/base/limits.js", async (original) => {
   const { limits } = await original<typeof import("../../src/base/limits.js")>();
@@ -23,7 +23,8 @@ function randomStore(seed: number, keyCount: number, steps: number): Bench {
 
 function restarted({ store, log, leases }: Bench): Bench {
   const next = freshStore({}, { log, leases });
-  for (let at = 0; at < log.records.length; at += 33) next.store.restoreSlice(log.records.slice(at, at + 33));
+  for (let at = 0; at < log.records.length; at += 33)
+    next.store.restoreSlice(sliceOf(log.records.slice(at, at + 33)));
   const { revision, compactedRevision } = store;
   next.store.finishRestore({ revision, compactedRevision });
   return next;

@@ -11,7 +11,7 @@ import type { RangeRequest, TxnRequest } from "../../src/mvcc/requests.js";
 import type { RangeResult, ResponseOp } from "../../src/mvcc/results.js";
 import type { MvccStore } from "../../src/mvcc/store.js";
 import { deleteRequest, leaseIds, putRequest, rangeRequest, txnRequest } from "./arbitraries.js";
-import { type Bench, freshStore, MemoryLeases, range } from "./fakes.js";
+import { type Bench, freshStore, MemoryLeases, range, sliceOf } from "./fakes.js";
 import { hashByEtcdsRules } from "./hash-model.js";
 import { Model, type ModelPair, type ModelResponse } from "./model.js";
 
@@ -162,7 +162,8 @@ class Pairing {
     const leases = new MemoryLeases();
     for (const lease of leaseIds) leases.grant(lease);
     const next = freshStore({ journalEntriesMax: this.journalEntriesMax }, { log, leases });
-    for (let at = 0; at < log.records.length; at += 3) next.store.restoreSlice(log.records.slice(at, at + 3));
+    for (let at = 0; at < log.records.length; at += 3)
+      next.store.restoreSlice(sliceOf(log.records.slice(at, at + 3)));
     const { revision, compactedRevision } = store;
     next.store.finishRestore({ revision, compactedRevision });
     this.bench = next;

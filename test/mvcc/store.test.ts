@@ -12,7 +12,7 @@ import {
 } from "../../src/mvcc/requests.js";
 import type { RangeResult } from "../../src/mvcc/results.js";
 import type { MvccStore } from "../../src/mvcc/store.js";
-import { del, freshStore, put, range, txn } from "./fakes.js";
+import { del, freshStore, put, range, sliceOf, txn } from "./fakes.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 const keysOf = (result: RangeResult): string[] => result.kvs.map((pair) => text(decodeKeyValue(pair).key));
@@ -499,7 +499,7 @@ describe("compaction", () => {
     for (let number = 0; number < 10; number++) store.put(put("k", String(number)));
     store.compact(9);
     const next = freshStore({}, { log });
-    next.store.restoreSlice(log.records);
+    next.store.restoreSlice(sliceOf(log.records));
     next.store.finishRestore({ revision: 11, compactedRevision: 9 });
     finishCompaction(next);
     expect(log.records.map(({ main }) => main)).toEqual([9, 10, 11]);
@@ -514,7 +514,7 @@ test("a restored key whose lease ended meanwhile hangs on none, and can be put o
   store.put(put("b", "v", { lease: 2n }));
   const next = freshStore({}, { log });
   next.leases.grant(2n);
-  next.store.restoreSlice(log.records);
+  next.store.restoreSlice(sliceOf(log.records));
   next.store.finishRestore({ revision: store.revision, compactedRevision: -1 });
   expect([...next.leases.keys]).toEqual([[2n, new Set(["b"])]]);
   next.store.put(put("a", "v", { lease: 2n }));

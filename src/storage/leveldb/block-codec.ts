@@ -14,7 +14,7 @@ import { assert } from "../../base/assert.js";
 import type { Revision } from "../../base/brand.js";
 import { allocateBytes } from "../../base/bytes.js";
 import { crc32c } from "../../base/crc32c.js";
-import type { RevisionRecord } from "../../mvcc/contract.js";
+import type { RevisionRecord, RevisionSlice } from "../../mvcc/contract.js";
 import type { BlockKey } from "./keys.js";
 import { type RevisionColumns, subMax, tombstoneBit } from "./revision-columns.js";
 
@@ -24,7 +24,7 @@ export const directoryEntryBytes = 12;
 export const mainDistanceMax = 2 ** 32 - 1;
 const formatVersion = 1;
 
-export class Block implements BlockKey {
+export class Block implements BlockKey, RevisionSlice {
   readonly main: Revision;
   readonly sub: number;
   readonly count: number;
@@ -98,11 +98,23 @@ export class Block implements BlockKey {
     return position === 0 ? values : values + this.endAt(position - 1);
   }
 
+  mainAt(position: number): Revision {
+    return this.main + this.distanceAt(position);
+  }
+
+  subAt(position: number): number {
+    return this.view.getUint32(this.entryAt(position) + 4, true) & subMax;
+  }
+
+  isTombstone(position: number): boolean {
+    return (this.view.getUint32(this.entryAt(position) + 4, true) & tombstoneBit) !== 0;
+  }
+
   recordAt(position: number): RevisionRecord {
     return {
-      main: this.main + this.distanceAt(position),
+      main: this.mainAt(position),
       sub: this.subAt(position),
-      tombstone: (this.view.getUint32(this.entryAt(position) + 4, true) & tombstoneBit) !== 0,
+      tombstone: this.isTombstone(position),
       keyValue: this.valueAt(position),
     };
   }
@@ -120,10 +132,6 @@ export class Block implements BlockKey {
 
   private distanceAt(position: number): number {
     return this.view.getUint32(this.entryAt(position), true);
-  }
-
-  private subAt(position: number): number {
-    return this.view.getUint32(this.entryAt(position) + 4, true) & subMax;
   }
 
   private endAt(position: number): number {

@@ -17,7 +17,7 @@ import { copyBytes } from "../../base/bytes.js";
 import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { Logger } from "../../base/logger.js";
-import type { RevisionId, RevisionRecord } from "../../mvcc/contract.js";
+import type { RevisionId, RevisionRecord, RevisionSlice } from "../../mvcc/contract.js";
 import type { ReadBatch, ReadBudget } from "../../mvcc/read-batch.js";
 import type { AppliedMark, RevisionAlive, RevisionStore, StoreImage } from "../../ports/revision-store.js";
 import { openStoreImage } from "../snapshot/image-source.js";
@@ -29,7 +29,7 @@ import { DurableContent } from "./durable-content.js";
 import type { OrderedStore } from "./ordered-store.js";
 import { PendingUnits, type UnitGroup } from "./pending-units.js";
 import { RevisionColumns } from "./revision-columns.js";
-import { scanBlocks } from "./scan.js";
+import { allRevisions, recordsOf, scanBlocks } from "./scan.js";
 import { WriteTurns } from "./write-turns.js";
 
 export interface RevisionStoreOptions {
@@ -169,7 +169,11 @@ export class LevelRevisionStore implements RevisionStore {
     readonly fromMain: Revision;
     readonly toMain: Revision;
   }): AsyncGenerator<RevisionRecord[]> {
-    yield* await this.turns.run(async () => scanBlocks(this.content.blocks, this.content.ordered, options));
+    yield* recordsOf(await this.blocksOf(options), options);
+  }
+
+  async *scanAll(): AsyncGenerator<RevisionSlice> {
+    yield* await this.blocksOf(allRevisions);
   }
 
   async compact(upTo: Revision, alive: RevisionAlive): Promise<void> {
@@ -218,6 +222,10 @@ export class LevelRevisionStore implements RevisionStore {
   async close(): Promise<void> {
     await this.turns.stop();
     await this.content.ordered.close();
+  }
+
+  private blocksOf(bounds: Parameters<typeof scanBlocks>[2]): Promise<AsyncGenerator<Block>> {
+    return this.turns.run(async () => scanBlocks(this.content.blocks, this.content.ordered, bounds));
   }
 
   /** Writes the oldest units; false when none is left. */

@@ -1,5 +1,6 @@
 import type { Revision } from "../../base/brand.js";
 import type { RevisionRecord } from "../../mvcc/contract.js";
+import type { Block } from "./block-codec.js";
 import type { BlockTable } from "./block-table.js";
 import { damagedStore } from "./damage.js";
 import { decodeBlockKey, endOfKind, lowestBlockKey, recordKinds } from "./keys.js";
@@ -10,15 +11,28 @@ interface ScanBounds {
   readonly toMain: Revision;
 }
 
+export const allRevisions: ScanBounds = { fromMain: 0, toMain: Number.MAX_SAFE_INTEGER };
+
+/** The revisions of `blocks` that are within the bounds. One slice is of one block. */
+export async function* recordsOf(
+  blocks: AsyncIterable<Block>,
+  bounds: ScanBounds,
+): AsyncGenerator<RevisionRecord[]> {
+  for await (const block of blocks) {
+    const records = withinBounds(block.records(), bounds);
+    if (records.length > 0) yield records;
+  }
+}
+
 /**
- * All revisions with a main revision from `fromMain` to `toMain`, both included, as they are at the moment of the
- * call: batches that come later are not seen. No batch may be under way at the call. One slice is one block.
+ * The blocks of all revisions with a main revision from `fromMain` to `toMain`, both included, as they are at the moment
+ * of the call: batches that come later are not seen. No batch may be under way at the call.
  */
 export function scanBlocks(
   blocks: BlockTable,
   ordered: OrderedStore,
   bounds: ScanBounds,
-): AsyncGenerator<RevisionRecord[]> {
+): AsyncGenerator<Block> {
   const { index } = blocks;
   const first = Math.max(index.floor(bounds.fromMain, 0), 0);
   const end = index.floor(bounds.toMain + 1, 0) + 1;
@@ -32,17 +46,16 @@ export function scanBlocks(
         ? lowestBlockKey(index.keyAt(end).main, index.keyAt(end).sub)
         : endOfKind(recordKinds.block),
   };
-  return scanView(blocks, ordered, { range, count, view: ordered.view() }, bounds);
+  return scanView(blocks, ordered, { range, count, view: ordered.view() });
 }
 
-async function* nothing(): AsyncGenerator<RevisionRecord[]> {}
+async function* nothing(): AsyncGenerator<Block> {}
 
 async function* scanView(
   blocks: BlockTable,
   ordered: OrderedStore,
   pass: { readonly range: KeyRange; readonly count: number; readonly view: StoreView },
-  bounds: ScanBounds,
-): AsyncGenerator<RevisionRecord[]> {
+): AsyncGenerator<Block> {
   let seen = 0;
   try {
     for await (const slice of ordered.entries(pass.range, pass.view)) {
@@ -50,8 +63,7 @@ async function* scanView(
         const key = decodeBlockKey(encodedKey);
         if (key === undefined) throw damagedStore(ordered.location, "it holds a block under a malformed key");
         seen++;
-        const records = withinBounds(blocks.verified(bytes, key).records(), bounds);
-        if (records.length > 0) yield records;
+        yield blocks.verified(bytes, key);
       }
     }
   } finally {

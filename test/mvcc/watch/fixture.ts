@@ -18,7 +18,7 @@ import type { EncodedEvents } from "../../../src/mvcc/watch/event-batch.js";
 import { type Watch, type WatchCreate, type WatchId, WatchOption } from "../../../src/mvcc/watch/watch.js";
 import { WatchHub } from "../../../src/mvcc/watch/watch-hub.js";
 import type { WatchOutlet, WatchStream } from "../../../src/mvcc/watch/watch-stream.js";
-import { MemoryLeases, MemoryLog } from "../fakes.js";
+import { MemoryLeases, MemoryLog, sliceOf } from "../fakes.js";
 
 /** A revision log that can be walked. */
 export class WalkedLog extends MemoryLog implements RevisionHistory {
@@ -182,7 +182,7 @@ export class WatchBench implements ChangeSink {
   /** Puts the store of a member that is ahead in the place of this one, as a snapshot does. */
   install(other: WatchBench): void {
     const store = new MvccStore({}, { log: other.log, leases: new MemoryLeases(), changes: this });
-    store.restoreSlice(other.log.records);
+    store.restoreSlice(sliceOf(other.log.records));
     store.finishRestore({ revision: other.store.revision, compactedRevision: other.store.compactedRevision });
     this.store = store;
     this.log = other.log;
