@@ -86,12 +86,13 @@ export function optionsOf(seed: number, overrides: Overrides = {}): SimOptions {
 
 /** As text, in the form in which the command line takes them. */
 export function describeOptions(options: SimOptions): string {
-  const { members, durationMs, clients, thinkMs, keys, faultEveryMs, snapshotCount, segmentBytes } = options;
+  const { members, durationMs, clients, watchers, lessees, thinkMs, keys, faultEveryMs } = options;
+  const { snapshotCount, segmentBytes } = options;
   const chosen = faults.filter((fault) => options.faults.has(fault)).join(",") || "none";
   const bug = options.bug === undefined ? "" : ` --bug ${options.bug}`;
   return (
     `--seed ${options.seed} --members ${members} --seconds ${durationMs / 1_000} --faults ${chosen}${bug}` +
-    ` (clients ${clients}, think ${thinkMs} ms, keys ${keys}, fault every ${faultEveryMs} ms,` +
+    ` (clients ${clients}, watchers ${watchers}, lessees ${lessees}, think ${thinkMs} ms, keys ${keys}, fault every ${faultEveryMs} ms,` +
     ` snapshot count ${snapshotCount}, segments of ${segmentBytes} bytes, pre-vote ${options.preVote})`
   );
 }

@@ -1,10 +1,13 @@
 /**
- * Makes a failing run smaller: leaves out one kind of fault after another, then clients, then time, as long as the
- * same check still fails. Each part of the simulator draws from a random stream of its own, so what is left out
- * does not shift the rest.
+ * Makes a failing run smaller: leaves out one kind of fault after another, then those who watch, those who hold leases
+ * and the other clients, then time, as long as the same check still fails. Each part of the simulator draws from a
+ * random stream of its own, so what is left out does not shift the rest.
  */
 import type { SimOptions } from "./options.js";
 import { type SimResult, simulate } from "./simulation.js";
+
+/** Tried of each kind of clients, the fewest first. */
+const counts = [0, 1, 2, 4, 8];
 
 export async function shrink(failed: SimResult): Promise<SimResult> {
   let smallest = failed;
@@ -17,7 +20,9 @@ export async function shrink(failed: SimResult): Promise<SimResult> {
     faults.delete(fault);
     await attempt({ faults });
   }
-  for (let clients = 1; clients < smallest.options.clients; clients *= 2) await attempt({ clients });
+  for (const kind of ["watchers", "lessees", "clients"] as const) {
+    for (const count of counts) if (count < smallest.options[kind]) await attempt({ [kind]: count });
+  }
   // Where it failed before everything was healed, nothing after it matters.
   if (smallest.simulatedMs < smallest.options.durationMs) {
     await attempt({ durationMs: Math.ceil(smallest.simulatedMs / 100) * 100 });
