@@ -1,6 +1,7 @@
 /** Ranges that may be long: read in slices at one revision, with other work in between. */
 import { partsBytes } from "../base/bytes.js";
 import { failpoints } from "../base/failpoint.js";
+import { nextTurn } from "../base/next-turn.js";
 import { ProtoWriter, wireBytes } from "../base/protowire.js";
 import type { Member } from "../member/contract.js";
 import { checkRange, hasRevisionFilters, isDefaultOrdering } from "../mvcc/checks.js";
@@ -84,6 +85,6 @@ function wrap(response: Encoded): Encoded {
 
 /** Lets other work come in between. Nobody waits for the rest of an answer whose call is over: Canceled. */
 async function nextTurnOf(call: Pick<CallContext, "cancelled">): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   if (call.cancelled) throw new RpcStatus(StatusCode.Canceled, "context canceled");
 }

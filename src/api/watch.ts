@@ -7,6 +7,7 @@ import type { Revision } from "../base/brand.js";
 import { failpoints } from "../base/failpoint.js";
 import { limits } from "../base/limits.js";
 import type { Counter, MetricRegistry } from "../base/metrics.js";
+import { nextTurn } from "../base/next-turn.js";
 import type { HeaderFields, Member } from "../member/contract.js";
 import {
   decodeWatchRequest,
@@ -215,8 +216,4 @@ function refusalOf(request: WatchCreate): string | undefined {
 
 function cancelled(call: CallContext): Promise<void> {
   return new Promise((resolve) => call.onCancel(resolve));
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

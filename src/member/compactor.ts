@@ -8,6 +8,7 @@ import type { Revision } from "../base/brand.js";
 import { isStoreError } from "../base/errors.js";
 import { failpoints } from "../base/failpoint.js";
 import type { Logger } from "../base/logger.js";
+import { nextTurn } from "../base/next-turn.js";
 import type { Clock } from "../ports/clock.js";
 import {
   decodeNumber,
@@ -83,8 +84,4 @@ export class Compactor {
       "current-db-size-in-use-bytes": store.sizeInUseBytes,
     });
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

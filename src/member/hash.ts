@@ -1,6 +1,7 @@
 /** The hash of the keys at a revision, as etcd computes it, in slices beside everything else. */
 import type { Revision } from "../base/brand.js";
 import { storeError } from "../base/errors.js";
+import { nextTurn } from "../base/next-turn.js";
 import type { HashKvResult } from "./contract.js";
 import type { MemberCore } from "./core/core.js";
 import type { StoreKeeper } from "./store-keeper.js";
@@ -23,7 +24,7 @@ export async function hashKvAt(revision: Revision, deps: HashDeps): Promise<Hash
     for await (const records of deps.keeper.store.scan({ fromMain: 0, toMain: at })) {
       if (mvcc.compactedRevision !== compactedRevision) break;
       hash.feed(records);
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     // A compaction, or an installed snapshot, in between changed what counts: begin again.
     if (deps.core.state.deps.mvcc === mvcc && mvcc.compactedRevision === compactedRevision) {

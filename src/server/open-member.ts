@@ -4,10 +4,10 @@
  */
 import { totalmem } from "node:os";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import type { Index } from "../base/brand.js";
 import { limits } from "../base/limits.js";
 import type { Logger } from "../base/logger.js";
+import { nextTurn } from "../base/next-turn.js";
 import { foundingLog } from "../member/bootstrap.js";
 import type { ReplicatedState } from "../member/core/replicated-state.js";
 import { reconcile } from "../member/reconcile.js";
@@ -78,7 +78,7 @@ export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Pr
 async function openStore(config: ServerConfig, deps: OpenStoreDeps): Promise<RevisionStore> {
   const { logger, measured } = deps;
   return measured(
-    await openRevisionStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate }),
+    await openRevisionStore(storeDirectory(config), storeOptions, { logger, yieldTurn: nextTurn }),
   );
 }
 
@@ -86,7 +86,7 @@ async function openStore(config: ServerConfig, deps: OpenStoreDeps): Promise<Rev
 export async function reopenStore(config: ServerConfig, deps: OpenStoreDeps): Promise<RevisionStore> {
   const { logger, measured } = deps;
   return measured(
-    await openInstalledStore(storeDirectory(config), storeOptions, { logger, yieldTurn: setImmediate }),
+    await openInstalledStore(storeDirectory(config), storeOptions, { logger, yieldTurn: nextTurn }),
   );
 }
 

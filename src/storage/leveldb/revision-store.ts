@@ -39,7 +39,7 @@ export interface RevisionStoreOptions {
 
 export interface RevisionStoreDeps {
   readonly logger: Logger;
-  /** Resolves after other events of the loop had their turn (setImmediate of node:timers/promises). */
+  /** base/next-turn.ts, or what the simulator has in its place: a pass over the disk takes time there. */
   readonly yieldTurn: () => Promise<unknown>;
 }
 
