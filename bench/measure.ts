@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Load, type LoadSummary, runLoad } from "./generator.js";
 import type { BenchOptions } from "./options.js";
-import type { Samples, Side } from "./results.js";
+import type { RowResult, Samples, Side } from "./results.js";
 import { loadKeys, valueBytes } from "./rows.js";
 import { BenchCluster, type Launch, type Launches } from "./servers.js";
 import { type Metric, percentile } from "./statistics.js";
@@ -96,6 +96,22 @@ export async function interleave(
   for (let run = 0; run < runs; run++) {
     for (const cluster of run % 2 === 0 ? present : present.toReversed()) await step(cluster, run);
   }
+}
+
+/** What a row measures of each side: once to warm it, then as often as the options say, by turns. */
+export async function measureInTurns(
+  bench: Bench,
+  clusters: Clusters,
+  loads: { readonly warming: Load; readonly full: Load },
+  result: RowResult,
+): Promise<void> {
+  await interleave(clusters, 1, async (cluster) => {
+    await measureLoad(bench, cluster, loads.warming);
+  });
+  await interleave(clusters, bench.options.runs, async (cluster) => {
+    result.samples[cluster.side] ??= {};
+    addFigures(result.samples[cluster.side]!, await measureLoad(bench, cluster, loads.full));
+  });
 }
 
 export async function startClusters(bench: Bench, launches: Launches, members: number): Promise<Clusters> {

@@ -9,7 +9,7 @@ import {
   fill,
   interleave,
   loadOf,
-  measureLoad,
+  measureInTurns,
   startClusters,
 } from "./measure.js";
 import { newResult, type RowResult } from "./results.js";
@@ -32,7 +32,7 @@ const grantClients = 300;
 const grantsPerSecondMin = 500;
 
 export async function measureStreamRow(bench: Bench, clusters: Clusters, row: StreamRow): Promise<RowResult> {
-  const { quick, runs } = bench.options;
+  const { quick } = bench.options;
   const { workload, clients, connections, streams, watches, rate } = row;
   const result = newResult(row);
   const full = loadOf(bench.options, {
@@ -40,15 +40,9 @@ export async function measureStreamRow(bench: Bench, clusters: Clusters, row: St
     requests: quick ? Math.ceil(row.requests / quickShare) : row.requests,
     durationMs: row.requests > 0 ? putsMsMax : quick ? durationMs.quick : durationMs.full,
   });
-  const warm =
+  const warming =
     row.rate === 0 ? full : { ...full, durationMs: quick ? steadyWarmMs.quick : steadyWarmMs.full };
-  await interleave(clusters, 1, async (cluster) => {
-    await measureLoad(bench, cluster, warm);
-  });
-  await interleave(clusters, runs, async (cluster) => {
-    result.samples[cluster.side] ??= {};
-    addFigures(result.samples[cluster.side]!, await measureLoad(bench, cluster, full));
-  });
+  await measureInTurns(bench, clusters, { warming, full }, result);
   return result;
 }
 

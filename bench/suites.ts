@@ -9,7 +9,7 @@ import {
   fill,
   interleave,
   loadOf,
-  measureLoad,
+  measureInTurns,
   startClusters,
 } from "./measure.js";
 import { newResult, type RowResult } from "./results.js";
@@ -74,7 +74,7 @@ async function measureLoads(
 }
 
 async function measureLoadRow(bench: Bench, clusters: Clusters, row: LoadRow): Promise<RowResult> {
-  const { quick, runs } = bench.options;
+  const { quick } = bench.options;
   const result = newResult(row);
   const full = loadOf(bench.options, {
     ...{ workload: row.workload, clients: row.clients, connections: row.connections },
@@ -83,13 +83,7 @@ async function measureLoadRow(bench: Bench, clusters: Clusters, row: LoadRow): P
   });
   // A server that has run for days is warm; so is the one that is measured.
   const warming = { ...full, requests: Math.ceil(full.requests / 2), durationMs: full.durationMs / 2 };
-  await interleave(clusters, 1, async (cluster) => {
-    await measureLoad(bench, cluster, warming);
-  });
-  await interleave(clusters, runs, async (cluster) => {
-    result.samples[cluster.side] ??= {};
-    addFigures(result.samples[cluster.side]!, await measureLoad(bench, cluster, full));
-  });
+  await measureInTurns(bench, clusters, { warming, full }, result);
   return result;
 }
 
@@ -150,13 +144,8 @@ async function measureStoreRead(
 ): Promise<void> {
   const { keys, workload, clients, limit, backgroundPuts } = row;
   const durationMs = bench.options.quick ? storeReadMs.quick : storeReadMs.full;
-  const load = loadOf(bench.options, {
+  const full = loadOf(bench.options, {
     ...{ keys, workload, clients, connections: Math.min(clients, 4), limit, backgroundPuts, durationMs },
   });
-  await interleave(clusters, 1, async (cluster) => {
-    await measureLoad(bench, cluster, { ...load, durationMs: durationMs / 2 });
-  });
-  await interleave(clusters, bench.options.runs, async (cluster) => {
-    addFigures(result.samples[cluster.side]!, await measureLoad(bench, cluster, load));
-  });
+  await measureInTurns(bench, clusters, { warming: { ...full, durationMs: durationMs / 2 }, full }, result);
 }

@@ -5,9 +5,9 @@ import { encodeKeyValue, encodeRangeResponse } from "../../src/mvcc/codec.js";
 import type { RevisionLog, RevisionRecord } from "../../src/mvcc/contract.js";
 import { KeyIndex } from "../../src/mvcc/key-index.js";
 import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
-import type { PutRequest, RangeRequest } from "../../src/mvcc/requests.js";
+import type { PutRequest } from "../../src/mvcc/requests.js";
 import { MvccStore } from "../../src/mvcc/store.js";
-import { sliceOf } from "../../test/mvcc/fakes.js";
+import { range, sliceOf } from "../../test/mvcc/fakes.js";
 
 export interface Figure {
   readonly name: string;
@@ -51,25 +51,6 @@ function putOf(key: string, value: Uint8Array): PutRequest {
   return { key: latin1ToBytes(key), value, ...common };
 }
 
-function rangeOf(key: string, rangeEnd: string, more: Partial<RangeRequest>): RangeRequest {
-  return {
-    key: latin1ToBytes(key),
-    rangeEnd: latin1ToBytes(rangeEnd),
-    limit: 0,
-    revision: 0,
-    sortOrder: 0,
-    sortTarget: 0,
-    serializable: false,
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-    ...more,
-  };
-}
-
 function microsEach(count: number, step: (number: number) => void): number {
   const start = performance.now();
   for (let number = 0; number < count; number++) step(number);
@@ -88,15 +69,15 @@ function everyday(): Figure[] {
   const value = new Uint8Array(256);
   const fresh = microsEach(200_000, (number) => store.put(putOf(keyOf(number, true), value)));
   const again = microsEach(200_000, (number) => store.put(putOf(keyOf(number, true), value)));
-  const get = microsEach(200_000, (number) => store.range(rangeOf(keyOf(number, true), "", {})));
-  const pageRequest = rangeOf("/bench/", "/bench0", { limit: 1000 });
+  const get = microsEach(200_000, (number) => store.range(range(keyOf(number, true))));
+  const pageRequest = range("/bench/", "/bench0", { limit: 1000 });
   const page = microsEach(500, () => store.range(pageRequest));
   const encoded = microsEach(500, () => {
     const result = store.range(pageRequest);
     encodeRangeResponse({ ...header, revision: result.revision }, result);
   });
-  const last = microsEach(20_000, () => store.range(rangeOf("\0", "\0", { limit: 1, sortOrder: 2 })));
-  const count = microsEach(20_000, () => store.range(rangeOf("/bench/", "/bench0", { countOnly: true })));
+  const last = microsEach(20_000, () => store.range(range("\0", "\0", { limit: 1, sortOrder: 2 })));
+  const count = microsEach(20_000, () => store.range(range("/bench/", "/bench0", { countOnly: true })));
   store.compact(store.revision);
   const start = performance.now();
   let slices = 1;
@@ -124,7 +105,7 @@ function everyday(): Figure[] {
 function oldPages(): Figure[] {
   const store = filled(1_000_000, 16);
   const revision = store.revision;
-  const request = rangeOf("/bench/key/5", "/bench0", { limit: 500, revision });
+  const request = range("/bench/key/5", "/bench0", { limit: 500, revision });
   const still = microsEach(2_000, () => store.range(request));
   const value = new Uint8Array(16);
   for (let number = 0; number < 5_000; number++) store.put(putOf(`${keyOf(number, true)}/new`, value));

@@ -17,7 +17,7 @@ import {
 import { Event_EventType } from "../gen/kv.js";
 import type { Member, ProposeOptions } from "../member/contract.js";
 import { decodeKeyValue, type KeyValue } from "../mvcc/codec.js";
-import { type KeySpan, type RangeRequest, SortOrder, SortTarget } from "../mvcc/requests.js";
+import { type KeySpan, SortOrder, SortTarget, wholeRange } from "../mvcc/requests.js";
 import type { RangeResult, TxnResult } from "../mvcc/results.js";
 import type { CallContext } from "../transport/rpc.js";
 import { KeyEventReader } from "./key-events.js";
@@ -121,7 +121,7 @@ function pairOf(member: Member, key: Uint8Array): KeyValue | undefined {
 
 /** The pair that was created first of those that exist, in the local state. */
 export function firstCreated(member: Member, span: KeySpan): RangeResult {
-  return member.range({ ...wholeRange, ...span, limit: 1, sortOrder: SortOrder.Ascend });
+  return member.range({ ...byCreation, ...span, limit: 1, sortOrder: SortOrder.Ascend });
 }
 
 /**
@@ -153,23 +153,11 @@ export async function waitForTurn(
 
 function lastCreatedBefore(member: Member, span: KeySpan, createRevision: Revision): RangeResult {
   const maxCreateRevision = createRevision - 1;
-  return member.range({ ...wholeRange, ...span, limit: 1, sortOrder: SortOrder.Descend, maxCreateRevision });
+  return member.range({ ...byCreation, ...span, limit: 1, sortOrder: SortOrder.Descend, maxCreateRevision });
 }
 
 function firstPair({ kvs }: RangeResult): KeyValue | undefined {
   return kvs[0] === undefined ? undefined : decodeKeyValue(kvs[0]);
 }
 
-const wholeRange: Omit<RangeRequest, keyof KeySpan> = {
-  limit: 0,
-  revision: 0,
-  sortOrder: SortOrder.None,
-  sortTarget: SortTarget.Create,
-  serializable: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-};
+const byCreation = { ...wholeRange, sortTarget: SortTarget.Create };

@@ -42,6 +42,21 @@ export interface RangeRequest extends KeySpan {
   readonly maxCreateRevision: Revision;
 }
 
+/** All there are of some keys, as they are now: what a client gets that asks for nothing else. */
+export const wholeRange: Omit<RangeRequest, keyof KeySpan> = {
+  limit: 0,
+  revision: 0,
+  sortOrder: SortOrder.None,
+  sortTarget: SortTarget.Key,
+  serializable: false,
+  keysOnly: false,
+  countOnly: false,
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+};
+
 export interface PutRequest {
   readonly key: Uint8Array;
   readonly value: Uint8Array;

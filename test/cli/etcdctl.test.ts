@@ -12,10 +12,10 @@ import {
   etcdctlProgram,
   etcdctlVersion,
   etcdVersion,
-  isAtLeast,
   type RealEtcd,
   startEtcd,
 } from "../client/real-etcd.js";
+import { isAtLeast } from "../support/server-binary.js";
 import { type Outcome, run } from "./fake-host.js";
 
 // Formats differ between releases; ours are those of 3.7.

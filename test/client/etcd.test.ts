@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compare, connect, del, GrpcCode, get, put, type QuorateClient } from "../../src/client/index.js";
-import { etcdVersion, isAtLeast, type RealEtcd, startEtcd } from "./real-etcd.js";
+import { isAtLeast } from "../support/server-binary.js";
+import { etcdVersion, type RealEtcd, startEtcd } from "./real-etcd.js";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 const reason = etcdVersion === undefined ? " (skipped: no etcd here)" : "";

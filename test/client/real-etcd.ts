@@ -2,41 +2,21 @@
  * A one-member etcd for tests that want the real thing: the release that `test/tools/etcd` pins where there is Go to
  * build it, else the one in PATH. Such tests are skipped where there is neither.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../support/ports.js";
-import { findProgram } from "../support/server-binary.js";
+import { findProgram, programVersion, versionOf } from "../support/server-binary.js";
 import { goTool } from "../tools/go-tools.js";
-
-function versionOf(program: string, argument: string, pattern: RegExp): string | undefined {
-  try {
-    const env = { ...process.env, ETCDCTL_API: "3" };
-    const text = execFileSync(program, [argument], {
-      encoding: "utf8",
-      env,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    return pattern.exec(text)?.[1];
-  } catch {
-    return undefined;
-  }
-}
 
 const hasGo = findProgram("go") !== undefined;
 const etcdProgram = hasGo ? await goTool("etcd") : "etcd";
 export const etcdctlProgram = hasGo ? await goTool("etcdctl") : "etcdctl";
 
 /** "3.7.1", or undefined where there is no etcd. */
-export const etcdVersion = versionOf(etcdProgram, "--version", /etcd Version: (\S+)/);
-export const etcdctlVersion = versionOf(etcdctlProgram, "version", /etcdctl version: (\S+)/);
-
-/** True where `version` is `major.minor` or later. */
-export function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
-  const [ownMajor = 0, ownMinor = 0] = (version ?? "").split(".").map(Number);
-  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
-}
+export const etcdVersion = versionOf(etcdProgram);
+export const etcdctlVersion = programVersion(etcdctlProgram, "version", /etcdctl version: (\S+)/);
 
 /** For an etcdctl that is told all by its command line. */
 export const etcdctlEnvironment: NodeJS.ProcessEnv = Object.fromEntries(

@@ -4,7 +4,13 @@ import { latin1ToBytes } from "../../src/base/bytes.js";
 import type { Change, ChangeSink } from "../../src/mvcc/changes.js";
 import type { LeaseBook, RevisionLog, RevisionRecord, RevisionSlice } from "../../src/mvcc/contract.js";
 import { locateEach, type ReadBatch, type ReadBudget } from "../../src/mvcc/read-batch.js";
-import type { DeleteRangeRequest, PutRequest, RangeRequest, TxnRequest } from "../../src/mvcc/requests.js";
+import {
+  type DeleteRangeRequest,
+  type PutRequest,
+  type RangeRequest,
+  type TxnRequest,
+  wholeRange,
+} from "../../src/mvcc/requests.js";
 import { MvccStore, type MvccStoreOptions } from "../../src/mvcc/store.js";
 
 /** Records as a restart gets them: in one piece of memory. */
@@ -105,22 +111,7 @@ export function freshStore(options: MvccStoreOptions = {}, deps: Partial<Omit<Be
 }
 
 export function range(key: string, rangeEnd = "", more: Partial<RangeRequest> = {}): RangeRequest {
-  return {
-    key: latin1ToBytes(key),
-    rangeEnd: latin1ToBytes(rangeEnd),
-    limit: 0,
-    revision: 0,
-    sortOrder: 0,
-    sortTarget: 0,
-    serializable: false,
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-    ...more,
-  };
+  return { ...wholeRange, key: latin1ToBytes(key), rangeEnd: latin1ToBytes(rangeEnd), ...more };
 }
 
 export function put(key: string, value: string, more: Partial<PutRequest> = {}): PutRequest {

@@ -35,9 +35,20 @@ export function findProgram(name: string): string | undefined {
 
 /** What a server says of its own version; undefined where it can not be run. */
 export function versionOf(path: string): string | undefined {
+  return programVersion(path, "--version", /^etcd Version: (\S+)/);
+}
+
+/** The same of any program that tells it after `argument`. */
+export function programVersion(path: string, argument: string, pattern: RegExp): string | undefined {
   try {
-    const text = execFileSync(path, ["--version"], { encoding: "utf8", timeout: 10_000 });
-    return /^etcd Version: (\S+)/.exec(text)?.[1];
+    const text = execFileSync(path, [argument], {
+      encoding: "utf8",
+      // An old etcdctl speaks etcd's second version unless it is told otherwise.
+      env: { ...process.env, ETCDCTL_API: "3" },
+      stdio: ["ignore", "pipe", "ignore"],
+      timeout: 10_000,
+    });
+    return pattern.exec(text)?.[1];
   } catch {
     return undefined;
   }
@@ -66,8 +77,8 @@ export function etcdBinary(): ServerBinary | Missing {
   return version === undefined ? { missing: `${path} --version failed` } : { path, version, ours: false };
 }
 
-/** True where `version` is at least `major.minor`. */
-export function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [hasMajor = 0, hasMinor = 0] = version.split(".").map(Number);
+/** True where `version` is at least `major.minor`; undefined, of a program that is not there, is not. */
+export function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
+  const [hasMajor = 0, hasMinor = 0] = (version ?? "").split(".").map(Number);
   return hasMajor > major || (hasMajor === major && hasMinor >= minor);
 }

@@ -1,9 +1,7 @@
 /** Debian's etcdctl on endpoints and members: what operators look at. */
-import { describe, expect } from "vitest";
-import { leaveOut } from "../../support/leave-out.js";
-import { findProgram } from "../../support/server-binary.js";
-import { type Cases, describeCases } from "../targets.js";
-import { Etcdctl } from "./etcdctl.js";
+import { expect } from "vitest";
+import type { Cases } from "../targets.js";
+import { describeEtcdctl, type Etcdctl } from "./etcdctl.js";
 
 /** The cells of an ASCII table, row by row, headings first. */
 function tableCells(text: string): readonly (readonly string[])[] {
@@ -140,15 +138,4 @@ const memberCases: Cases<Etcdctl> = {
   },
 };
 
-const cases: Cases<Etcdctl> = { ...endpointCases, ...memberCases };
-
-describe("etcdctl on the cluster", () => {
-  const path = findProgram("etcdctl");
-  if (path === undefined) leaveOut(Object.keys(cases), "etcdctl is not in PATH");
-  else
-    describeCases(
-      cases,
-      async (cluster) => new Etcdctl(path, cluster),
-      async () => undefined,
-    );
-});
+describeEtcdctl("etcdctl on the cluster", { ...endpointCases, ...memberCases });

@@ -1,6 +1,8 @@
-import { expect } from "vitest";
+import { describe, expect } from "vitest";
 import { type FinishedProcess, runToEnd, TestProcess } from "../../support/child-process.js";
-import type { TargetCluster } from "../targets.js";
+import { leaveOut } from "../../support/leave-out.js";
+import { findProgram } from "../../support/server-binary.js";
+import { type Cases, describeCases, type TargetCluster } from "../targets.js";
 
 const commandTimeoutMs = 20_000;
 
@@ -60,6 +62,20 @@ export class Etcdctl {
   async revision(): Promise<number> {
     return (await this.json(["get", "no such key"])).header.revision;
   }
+}
+
+/** The cases on every target, left out where there is no etcdctl in the search path. */
+export function describeEtcdctl(title: string, cases: Cases<Etcdctl>): void {
+  describe(title, () => {
+    const path = findProgram("etcdctl");
+    if (path === undefined) leaveOut(Object.keys(cases), "etcdctl is not in PATH");
+    else
+      describeCases(
+        cases,
+        async (cluster) => new Etcdctl(path, cluster),
+        async () => undefined,
+      );
+  });
 }
 
 export interface JsonHeader {

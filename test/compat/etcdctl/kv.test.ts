@@ -1,9 +1,7 @@
 /** Debian's etcdctl (3.4): what people and scripts type. Its output is compared to the letter. */
-import { describe, expect } from "vitest";
-import { leaveOut } from "../../support/leave-out.js";
-import { findProgram } from "../../support/server-binary.js";
-import { type Cases, describeCases } from "../targets.js";
-import { base64, Etcdctl } from "./etcdctl.js";
+import { expect } from "vitest";
+import type { Cases } from "../targets.js";
+import { base64, describeEtcdctl, type Etcdctl } from "./etcdctl.js";
 
 const writing: Cases<Etcdctl> = {
   "put says OK, get prints key and value": async (ctl) => {
@@ -218,15 +216,4 @@ const transactions: Cases<Etcdctl> = {
   },
 };
 
-const cases: Cases<Etcdctl> = { ...writing, ...reading, ...transactions };
-
-describe("etcdctl on keys", () => {
-  const path = findProgram("etcdctl");
-  if (path === undefined) leaveOut(Object.keys(cases), "etcdctl is not in PATH");
-  else
-    describeCases(
-      cases,
-      async (cluster) => new Etcdctl(path, cluster),
-      async () => undefined,
-    );
-});
+describeEtcdctl("etcdctl on keys", { ...writing, ...reading, ...transactions });

@@ -1,10 +1,8 @@
 /** Debian's etcdctl (3.4) on watches, leases, locks and elections, its output to the letter. */
-import { describe, expect } from "vitest";
+import { expect } from "vitest";
 import type { TestProcess } from "../../support/child-process.js";
-import { leaveOut } from "../../support/leave-out.js";
-import { findProgram } from "../../support/server-binary.js";
-import { type Cases, describeCases } from "../targets.js";
-import { Etcdctl } from "./etcdctl.js";
+import type { Cases } from "../targets.js";
+import { describeEtcdctl, type Etcdctl } from "./etcdctl.js";
 
 const pollMs = 20;
 
@@ -182,15 +180,4 @@ const locking: Cases<Etcdctl> = {
   },
 };
 
-const cases: Cases<Etcdctl> = { ...watching, ...leasing, ...locking };
-
-describe("etcdctl on watches, leases and locks", () => {
-  const path = findProgram("etcdctl");
-  if (path === undefined) leaveOut(Object.keys(cases), "etcdctl is not in PATH");
-  else
-    describeCases(
-      cases,
-      async (cluster) => new Etcdctl(path, cluster),
-      async () => undefined,
-    );
-});
+describeEtcdctl("etcdctl on watches, leases and locks", { ...watching, ...leasing, ...locking });
