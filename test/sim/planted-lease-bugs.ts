@@ -1,12 +1,12 @@
 /** Mistakes about leases, planted as those of planted-bugs.ts are; most of them were once made in etcd. */
 import { encodeLeaseId } from "../../src/apply/lease-requests.js";
 import { encodeRaftRequest, RequestField } from "../../src/apply/raft-request.js";
-import type { LeaseId } from "../../src/base/brand.js";
 import type { Countdown } from "../../src/lease/countdown.js";
 import type { Lease } from "../../src/lease/lease.js";
 import type { LeaseTiming } from "../../src/lease/lease-timing.js";
 import type { Lessor } from "../../src/lease/lessor.js";
 import type { MemberCore } from "../../src/member/core/core.js";
+import type { LeaseDuty } from "../../src/member/core/lease-duty.js";
 import type { Sabotage } from "./planted-bugs.js";
 
 export const plantedLeaseBugs = [
@@ -17,13 +17,10 @@ export const plantedLeaseBugs = [
   "lease-kept-by-followers",
 ] as const;
 
-/** What planted bugs change inside the leader's part. */
-interface DutyInside {
+/** What planted bugs change inside the leader's part. A bug that patched a method as it once was would never show. */
+interface DutyInside extends Pick<LeaseDuty, "adopt" | "propose" | "renew"> {
   lessor: Lessor;
-  adopt(lessor: Lessor): void;
   stepDown(): void;
-  propose(): void;
-  renew(ticket: number, lease: LeaseId): void;
 }
 
 interface TimingInside {
@@ -92,10 +89,10 @@ export const leaseSabotages: Readonly<Record<(typeof plantedLeaseBugs)[number], 
     core: (core) => {
       const duty = dutyOf(core);
       const renew = duty.renew.bind(duty);
-      duty.renew = (ticket, lease) => {
+      duty.renew = (renewal) => {
         const { timing } = duty.lessor;
-        if (timing.leading) timing.renew(duty.lessor.find(lease), ticket);
-        else renew(ticket, lease);
+        if (timing.leading) timing.renew(duty.lessor.find(renewal.lease), renewal.ticket);
+        else renew(renewal);
       };
     },
   },
