@@ -73,8 +73,8 @@ export const limits = {
   imageRecordBytesMax: 512 * mib,
   /** Bytes of revisions in memory that LevelDB does not hold yet; above it apply waits. */
   pendingRevisionBytesMax: 64 * mib,
-  /** Preallocated size of a segment of the Raft log. A start reads and checks them all: 4 ms a MiB; etcd has 64 MiB. */
-  walSegmentBytes: 16 * mib,
+  /** Preallocated size of a segment of the Raft log. A start reads and checks them all: 5 ms a MiB; etcd has 64 MiB. */
+  walSegmentBytes: 8 * mib,
   /** Step in which space of a segment is placed on disk: 0.3 ms of zeros in one sync; 1 MiB costs 4 ms (measured). */
   walFillBytes: 256 * kib,
   /** Space of the first segment that is placed when a log is created: seconds of load, without all of it for an idle member. */

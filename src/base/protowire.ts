@@ -70,6 +70,16 @@ export class ProtoReader {
    * limits and times are far below, and a client that sends 2^63−1 for "no limit" means just that.
    */
   int64(): number {
+    // Up to four bytes need no pair of halves, and most have no more.
+    const { bytes, end } = this;
+    let small = 0;
+    for (let at = this.at, shift = 0; at < end && shift < 28; shift += 7) {
+      const byte = bytes[at++]!;
+      small |= (byte & 0x7f) << shift;
+      if (byte >= 0x80) continue;
+      this.at = at;
+      return small;
+    }
     const [low, high] = this.varint64();
     const signedHigh = high | 0;
     if (signedHigh >= 0) {

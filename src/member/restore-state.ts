@@ -43,11 +43,14 @@ export async function restoreState(
     saidMs = nowMs;
     logger.info(caller, "loading the key index", { revisions: count, keys: mvcc.keyCount });
   }
-  await store.loaded();
+  const released = store.loaded();
+  // The disk begins with its part meanwhile.
+  await new Promise<void>((resolve) => setImmediate(resolve));
   mvcc.finishRestore({
     revision: decodeNumber(store.getState(revisionKey), 1),
     compactedRevision: decodeNumber(store.getState(scheduledCompactionKey), -1),
   });
+  await released;
   logger.info(caller, "restored the key index", {
     revisions: count,
     keys: mvcc.keyCount,

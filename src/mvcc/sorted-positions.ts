@@ -119,13 +119,14 @@ class KeySorting {
 
 /** In how many characters all keys agree. */
 function agreement(keys: readonly string[]): number {
-  const first = keys[0] ?? "";
-  let agreed = first.length;
+  let common = keys[0] ?? "";
   for (const key of keys) {
-    if (key.length < agreed) agreed = key.length;
-    for (let at = 0; at < agreed; at++) if (key.charCodeAt(at) !== first.charCodeAt(at)) agreed = at;
+    if (key.startsWith(common)) continue;
+    let agreed = 0;
+    while (key.charCodeAt(agreed) === common.charCodeAt(agreed)) agreed++;
+    common = common.slice(0, agreed);
   }
-  return agreed;
+  return common.length;
 }
 
 /** The six characters from `depth` on as a number that sorts as they do. */

@@ -48,13 +48,14 @@ export function storeDirectory(config: ServerConfig): string {
 
 /** Errors: ConfigError, DamageError, those of the file system. What was opened is closed again on failure. */
 export async function openMember(config: ServerConfig, deps: OpenMemberDeps): Promise<OpenedMember> {
-  const store = await openStore(config, deps);
+  const storeOpening = openStore(config, deps);
+  const logOpening = openOrFoundLog(config, storeOpening, deps);
+  // Who waits for it comes only after the store, and without a store there is nobody.
+  logOpening.catch(() => {});
+  const store = await storeOpening;
   try {
     // Each waits for the disk now and then; the other goes on meanwhile.
-    const [opened, restored] = await Promise.allSettled([
-      openOrFoundLog(config, store, deps),
-      deps.restore(store),
-    ]);
+    const [opened, restored] = await Promise.allSettled([logOpening, deps.restore(store)]);
     if (opened.status === "rejected") throw opened.reason;
     const { recovered, log } = opened.value;
     try {
@@ -101,24 +102,24 @@ function blockCacheBytes(): number {
 
 async function openOrFoundLog(
   config: ServerConfig,
-  store: RevisionStore,
+  storeOpening: Promise<RevisionStore>,
   deps: OpenMemberDeps,
 ): Promise<OpenedWal> {
   const segmentBytes = limits.walSegmentBytes;
   const { logger } = deps;
-  if (await walExists(config.walDir)) {
-    const opened = await openWal(
-      config.walDir,
-      { fromMark: store.durableApplied.index, segmentBytes },
-      deps.wal,
-    );
+  const exists = await walExists(config.walDir);
+  // Not a byte of the log is changed before the store is open, whose lock keeps a second process out.
+  const fromMark = storeOpening.then(({ durableApplied }) => durableApplied.index);
+  fromMark.catch(() => {});
+  if (exists) {
+    const opened = await openWal(config.walDir, { fromMark, segmentBytes }, deps.wal);
     const { recovered } = opened;
     // A crash right after the directory was made: the founding entries are not there yet.
     const unfounded =
       recovered.hardState.commit === 0 && recovered.entries.length === 0 && recovered.mark.index === 0;
-    return unfounded && store.durableApplied.index === 0 ? foundLog(config, opened, logger) : opened;
+    return unfounded && (await fromMark) === 0 ? foundLog(config, opened, logger) : opened;
   }
-  if (store.durableApplied.index > 0) {
+  if ((await fromMark) > 0) {
     throw new ConfigError(
       `${config.dataDir} holds a store but ${config.walDir} holds no Raft log; give the --wal-dir that was used before`,
     );

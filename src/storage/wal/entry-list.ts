@@ -10,21 +10,23 @@ import type { Entry } from "../../raft/types.js";
 /** Entries share pieces of memory of this size, which is freed as the log is cut. */
 const repackBytes = 256 * 1024;
 
+/** Numbers of a place: term, number of the segment, start and end of the entry in it. */
+const placeSize = 4;
+const firstRoomEntries = 1024;
+
 export class EntryList {
-  /** Four lists of the same length. */
-  private terms: Term[] = [];
-  private segments: number[] = [];
-  private starts: number[] = [];
-  private ends: number[] = [];
+  /** Place by place, with room for more. */
+  private places = new Float64Array(firstRoomEntries * placeSize);
   private readonly segmentBytes: Uint8Array[] = [];
+  private count = 0;
 
   get length(): number {
-    return this.terms.length;
+    return this.count;
   }
 
   /** The term at a position; undefined outside. */
   termAt(position: number): Term | undefined {
-    return this.terms[position];
+    return position < 0 || position >= this.count ? undefined : this.places[position * placeSize];
   }
 
   /** Entries from here on lie in `bytes`. */
@@ -34,35 +36,32 @@ export class EntryList {
 
   /** Adds the entry that stands from `start` to `end` of the segment. */
   push(term: Term, start: number, end: number): void {
-    this.terms.push(term);
-    this.segments.push(this.segmentBytes.length - 1);
-    this.starts.push(start);
-    this.ends.push(end);
+    const at = this.count * placeSize;
+    if (at === this.places.length) this.makeRoom();
+    const { places } = this;
+    places[at] = term;
+    places[at + 1] = this.segmentBytes.length - 1;
+    places[at + 2] = start;
+    places[at + 3] = end;
+    this.count++;
   }
 
   /** Keeps the `count` first. */
   truncate(count: number): void {
-    if (count === this.length) return;
-    for (const list of [this.terms, this.segments, this.starts, this.ends]) list.length = count;
+    this.count = Math.min(this.count, count);
   }
 
   dropFirst(count: number): void {
-    if (count === 0) return;
-    this.terms = this.terms.slice(count);
-    this.segments = this.segments.slice(count);
-    this.starts = this.starts.slice(count);
-    this.ends = this.ends.slice(count);
+    this.places.copyWithin(0, count * placeSize, this.count * placeSize);
+    this.count -= count;
   }
 
   /** All of them with memory of their own: a few must not keep a whole segment in memory. */
   decode(): Entry[] {
     let memory = emptyBytes;
     let at = 0;
-    return this.terms.map((_, position) => {
-      const bytes = this.segmentBytes[this.segments[position]!]!;
-      const { term, index, type, data } = decodeEntry(
-        bytes.subarray(this.starts[position]!, this.ends[position]!),
-      );
+    return Array.from({ length: this.count }, (_, position) => {
+      const { term, index, type, data } = this.read(position);
       if (data.length === 0) return { term, index, type, data: emptyBytes };
       if (at + data.length > memory.length) {
         memory = allocateBytes(Math.max(data.length, repackBytes));
@@ -72,5 +71,18 @@ export class EntryList {
       at += data.length;
       return { term, index, type, data: memory.subarray(at - data.length, at) };
     });
+  }
+
+  private read(position: number): Entry {
+    const { places } = this;
+    const at = position * placeSize;
+    const bytes = this.segmentBytes[places[at + 1]!]!;
+    return decodeEntry(bytes.subarray(places[at + 2]!, places[at + 3]!));
+  }
+
+  private makeRoom(): void {
+    const before = this.places;
+    this.places = new Float64Array(before.length * 2);
+    this.places.set(before);
   }
 }

@@ -2,7 +2,7 @@
  * Prepares the file of the next segment while the present one fills up: by the time it is needed it has its size,
  * and zeros in all of it, so that beginning a segment costs a write, a sync and a rename.
  *
- * It keeps step with the present segment instead of running ahead: a burst of 16 MiB of zeros would stand in the
+ * It keeps step with the present segment instead of running ahead: a burst of megabytes of zeros would stand in the
  * way of the log's own syncs. What is not filled when the file is taken is filled by the writes themselves.
  */
 import { rm } from "node:fs/promises";

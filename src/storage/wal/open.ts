@@ -22,8 +22,11 @@ export interface CreateOptions {
 }
 
 export interface OpenOptions {
-  /** Index up to which the caller's store holds everything durably. */
-  readonly fromMark: Index;
+  /**
+   * Index up to which the caller's store holds everything durably. Where it is not known yet, the disk is read meanwhile;
+   * nothing is changed before it is known.
+   */
+  readonly fromMark: Index | Promise<Index>;
   readonly segmentBytes: number;
 }
 
@@ -123,15 +126,16 @@ export async function openWal(directory: string, options: OpenOptions, deps: Wal
   return { recovered, log: new Wal({ directory: path, writer, file, next }, deps) };
 }
 
-async function replayFiles(path: string, run: readonly SegmentRef[], fromMark: Index) {
+async function replayFiles(path: string, run: readonly SegmentRef[], fromMark: Index | Promise<Index>) {
   if (run.length === 0) throw unusableLog(`no segment in ${path}`);
-  const replay = new LogReplay(fromMark);
+  let replay: LogReplay | undefined;
   try {
     for (const ref of run) {
       const bytes = await readSegment(join(path, ref.name));
+      replay ??= new LogReplay(await fromMark);
       replay.read({ ref, bytes, isLast: ref === run.at(-1) });
     }
-    return replay.finish();
+    return replay!.finish();
   } catch (error) {
     if (error instanceof DamageError) throw new DamageError(`${path}: ${error.message}`);
     throw error;

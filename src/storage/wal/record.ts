@@ -75,20 +75,21 @@ function readRecord(bytes: Uint8Array, start: number, recordEnd: number, end: nu
     return garbled("the record does not begin as one");
   }
   const type = bytes[start + 1]!;
-  const crc = readVarint32(bytes, start + 3, limit);
-  if (crc === undefined) return garbled("the checksum of the record is not a number");
-  let dataStart = crc.end;
+  const crcEnd = varintEnd(bytes, start + 3, limit);
+  const crc = varint(bytes, start + 3, crcEnd);
+  if (crc > 0xffff_ffff) return garbled("the checksum of the record is not a number");
+  let dataStart = crcEnd;
   if (dataStart < recordEnd) {
     if (bytes[dataStart] !== 0x1a) return garbled("the record has an unknown part");
-    const length = readVarint32(bytes, dataStart + 1, limit);
-    if (length === undefined || length.end + length.value !== recordEnd) {
+    const lengthEnd = varintEnd(bytes, dataStart + 1, limit);
+    if (lengthEnd + varint(bytes, dataStart + 1, lengthEnd) !== recordEnd) {
       return garbled("the length of the record and that of its data disagree");
     }
-    dataStart = length.end;
+    dataStart = lengthEnd;
   }
   if (end > bytes.length) return short;
   for (let pad = recordEnd; pad < end; pad++) if (bytes[pad] !== 0) return garbled("the padding is not zero");
-  return { kind: "frame", type, crc: crc.value, dataStart, dataEnd: recordEnd, end };
+  return { kind: "frame", type, crc, dataStart, dataEnd: recordEnd, end };
 }
 
 /** The checksum that the frame should carry, when `chain` is that of everything before it. */
@@ -104,19 +105,18 @@ function readUint32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
-/** A varint below 2^32 that ends before `limit`; leading zero groups are accepted, as protobuf does. */
-function readVarint32(
-  bytes: Uint8Array,
-  start: number,
-  limit: number,
-): { value: number; end: number } | undefined {
+/** Where the varint of at most five bytes at `start` ends; `start` where it does not end before `limit`. */
+function varintEnd(bytes: Uint8Array, start: number, limit: number): number {
+  for (let at = start; at < limit && at < start + 5; at++) if (bytes[at]! < 0x80) return at + 1;
+  return start;
+}
+
+/** The varint from `start` to `end`; infinite where there is none. Leading zero groups are accepted, as protobuf does. */
+function varint(bytes: Uint8Array, start: number, end: number): number {
+  if (end === start) return Number.POSITIVE_INFINITY;
   let value = 0;
-  for (let at = start, unit = 1; at < limit && at < start + 5; at++, unit *= 128) {
-    const byte = bytes[at]!;
-    value += (byte & 0x7f) * unit;
-    if (byte < 0x80) return value < 0x1_0000_0000 ? { value, end: at + 1 } : undefined;
-  }
-  return undefined;
+  for (let at = end - 1; at >= start; at--) value = value * 128 + (bytes[at]! & 0x7f);
+  return value;
 }
 
 /** Position after the last byte that is not zero, from `start` on; `start` where there is none. */

@@ -30,7 +30,8 @@ const fileStatus = promisify(fs.fstat);
 export const fileMode = 0o600;
 export const directoryMode = 0o700;
 
-const readBytes = 4 * 1024 * 1024;
+/** What a processor keeps near while it is compared and copied. */
+const readBytes = 512 * 1024;
 const zeros = new Uint8Array(Math.max(readBytes, limits.walFillBytes));
 
 export class SegmentFile {

@@ -268,6 +268,22 @@ describe("a crash", () => {
     ]);
   });
 
+  it("is not repaired while the store is not open, as another process may write this log still", async () => {
+    const log = await create();
+    await log.append([put(1), put(2)], synced);
+    await log.close();
+    const path = join(directory, (await segments())[0]!);
+    await truncate(path, 300);
+    await writeFile(join(directory, "0.tmp"), "the next segment of the other process");
+    const refused = Promise.reject<number>(new Error("in use by another process"));
+    refused.catch(() => {});
+    await expect(openWal(directory, { fromMark: refused, segmentBytes }, deps)).rejects.toThrow("in use");
+    expect((await stat(path)).size).toBe(300);
+    expect(await readdir(directory)).toContain("0.tmp");
+    const { recovered } = await open();
+    expect(recovered.entries.map((e) => e.index)).toEqual([1]);
+  });
+
   it("that cut the file short is repaired to a full segment", async () => {
     const log = await create();
     await log.append([put(1), put(2)], synced);
