@@ -1,5 +1,6 @@
 /** Builds the state in memory over a store: one streaming pass over its revisions, with progress in the log. */
 import type { Logger } from "../base/logger.js";
+import { nextTurn } from "../base/next-turn.js";
 import type { LeaseMetrics } from "../lease/lease-metrics.js";
 import { Lessor } from "../lease/lessor.js";
 import type { ChangeSink } from "../mvcc/changes.js";
@@ -45,7 +46,7 @@ export async function restoreState(
   }
   const released = store.loaded();
   // The disk begins with its part meanwhile.
-  await new Promise<void>((resolve) => setImmediate(resolve));
+  await nextTurn();
   mvcc.finishRestore({
     revision: decodeNumber(store.getState(revisionKey), 1),
     compactedRevision: decodeNumber(store.getState(scheduledCompactionKey), -1),
