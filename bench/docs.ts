@@ -77,7 +77,7 @@ async function growthText(result: GrowthResult): Promise<string> {
 
 export async function writeDocs(): Promise<void> {
   let document = await readFile(documentPath, "utf8");
-  for (const name of ["table", "table-lean", "growth", "profile", "pauses"]) {
+  for (const name of ["table", "table-3.4", "table-lean", "growth", "profile", "pauses"]) {
     const result = await readResult(join(resultsDirectory, `${name}.json`));
     let text = missingText;
     if (result?.kind === "table") text = tableText(result);

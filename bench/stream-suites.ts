@@ -21,8 +21,8 @@ const durationMs = { full: 3_000, quick: 700 } as const;
 const steadyWarmMs = { full: 20_000, quick: 2_000 } as const;
 const putsMsMax = 60_000;
 const quickShare = 10;
-/** Memory is looked at when garbage was collected and given back. */
-const peaceMs = 6_000;
+/** Memory is looked at when garbage was collected and given back: a member that rests does so a second time after nine seconds. */
+const peaceMs = 12_000;
 const holdRunsMax = 3;
 const holdStreams = 100;
 const holdConnections = 10;
