@@ -44,14 +44,15 @@ export async function restoreState(
     saidMs = nowMs;
     logger.info(caller, "loading the key index", { revisions: count, keys: mvcc.keyCount });
   }
-  const released = store.loaded();
-  // The disk begins with its part meanwhile.
-  await nextTurn();
-  mvcc.finishRestore({
-    revision: decodeNumber(store.getState(revisionKey), 1),
-    compactedRevision: decodeNumber(store.getState(scheduledCompactionKey), -1),
-  });
-  await released;
+  // The disk begins with its part, and the index is made meanwhile.
+  const finish = async (): Promise<void> => {
+    await nextTurn();
+    mvcc.finishRestore({
+      revision: decodeNumber(store.getState(revisionKey), 1),
+      compactedRevision: decodeNumber(store.getState(scheduledCompactionKey), -1),
+    });
+  };
+  await Promise.all([store.loaded(), finish()]);
   logger.info(caller, "restored the key index", {
     revisions: count,
     keys: mvcc.keyCount,

@@ -9,7 +9,7 @@ import type { ApplyResult } from "../../src/apply/result.js";
 import { bytesToLatin1, latin1ToBytes } from "../../src/base/bytes.js";
 import { DamageError, isStoreError, StoreError, storeError } from "../../src/base/errors.js";
 import { decodeKeyValue } from "../../src/mvcc/key-value.js";
-import type { RangeRequest } from "../../src/mvcc/requests.js";
+import { type RangeRequest, wholeRange } from "../../src/mvcc/requests.js";
 import type { RangeResult } from "../../src/mvcc/results.js";
 import { type ClientChecks, checkRead, type OpenWrite } from "./client-checks.js";
 import type { Coverage } from "./coverage.js";
@@ -179,19 +179,11 @@ export class SimulatedClient {
     const isAll = this.dice.chance(0.3);
     const past = kind === "pastRead" ? 1 + this.dice.below(mvcc.revision) : 0;
     return {
+      ...wholeRange,
       key: latin1ToBytes(isAll ? "k" : this.key()),
       rangeEnd: latin1ToBytes(isAll ? "l" : ""),
-      limit: 0,
       revision: past,
-      sortOrder: 0,
-      sortTarget: 0,
       serializable: kind !== "read",
-      keysOnly: false,
-      countOnly: false,
-      minModRevision: 0,
-      maxModRevision: 0,
-      minCreateRevision: 0,
-      maxCreateRevision: 0,
     };
   }
 

@@ -7,6 +7,7 @@ import { RequestField } from "../../src/apply/raft-request.js";
 import type { MemberId } from "../../src/base/brand.js";
 import { bytesToLatin1 } from "../../src/base/bytes.js";
 import type { HashKvResult } from "../../src/member/contract.js";
+import { wholeRange } from "../../src/mvcc/requests.js";
 import type { History } from "./history.js";
 import type { LeaseChecks } from "./lease-checks.js";
 import type { Machines } from "./machines.js";
@@ -137,7 +138,8 @@ export class Ending {
           `${name} is at revision ${mvcc.revision}, the history at ${history.revision}`,
         );
       }
-      const request = { ...everything, key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
+      const allKeys = { key: Uint8Array.of(0), rangeEnd: Uint8Array.of(0) };
+      const request = { ...wholeRange, ...allKeys, serializable: true };
       const found = mvcc.range(request).kvs.map((pair) => bytesToLatin1(pair));
       const expected = history.read("", "\xff", history.revision).map((pair) => bytesToLatin1(pair));
       if (found.join("\n") === expected.join("\n")) continue;
@@ -188,17 +190,3 @@ export class Ending {
     return `voters ${voters}, outgoing ${votersOutgoing}, learners ${learners}: ${processes}; ${late.join("; ")}; leases ${this.deps.leases.describe()}`;
   }
 }
-
-const everything = {
-  limit: 0,
-  revision: 0,
-  sortOrder: 0,
-  sortTarget: 0,
-  serializable: true,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-};

@@ -1,7 +1,7 @@
 /** What "healthy" means, check by check. A check resolves with undefined, or with what is wrong. */
 import { emptyBytes } from "../../base/bytes.js";
 import type { Member } from "../../member/contract.js";
-import { SortOrder, SortTarget } from "../../mvcc/requests.js";
+import { wholeRange } from "../../mvcc/requests.js";
 import { toRpcStatus } from "../error-table.js";
 
 export type HealthCheck = (member: Member) => Promise<string | undefined>;
@@ -52,17 +52,10 @@ async function readFails(
 
 /** The cheapest read there is: a key that can not exist. */
 const probe = {
+  ...wholeRange,
   key: emptyBytes,
   rangeEnd: emptyBytes,
   limit: 1,
-  revision: 0,
-  sortOrder: SortOrder.None,
-  sortTarget: SortTarget.Key,
   serializable: true,
   keysOnly: true,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
 };
