@@ -34,7 +34,7 @@ export function plainLaunch(binary: ServerBinary): Launch {
  */
 export function interpreterLaunch(binary: ServerBinary, program: string, flags: readonly string[]): Launch {
   const main = join(dirname(dirname(binary.path)), "dist", program);
-  const firstArgs = ["--no-warnings", "--max-semi-space-size=8", ...flags, main];
+  const firstArgs = ["--no-warnings", "--max-semi-space-size=8", "--no-memory-reducer", ...flags, main];
   return { binary, command: process.execPath, firstArgs };
 }
 
