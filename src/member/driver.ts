@@ -157,16 +157,18 @@ export class Driver {
     if (!options.idle && !this.appends.some((pending) => pending.mustSync)) return;
     this.writing = true;
     const batch = this.appends.splice(0, this.batchLength());
-    this.write(batch).then(
-      () => {
-        this.writing = false;
-        this.pump({ idle: false });
-      },
-      (error: unknown) => {
-        this.writing = false;
-        this.break(error);
-      },
-    );
+    const failed = (error: unknown): void => {
+      this.writing = false;
+      this.break(error);
+    };
+    try {
+      const writing = this.write(batch);
+      // Not at once even so: the turn that began the write is told of before what follows from it.
+      if (writing === undefined) queueMicrotask(() => this.endWrite(batch));
+      else writing.then(() => this.endWrite(batch), failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   /** Nothing before these waits for the disk, nor do they: a follower that was told of a commit says so at once. */
@@ -188,16 +190,44 @@ export class Driver {
     return Math.max(at, 1);
   }
 
-  private async write(batch: readonly PendingAppend[]): Promise<void> {
-    const { core, log, keeper } = this.deps;
+  /** Makes a batch durable: when the promise resolves, or, where there is none, by now. */
+  private write(batch: readonly PendingAppend[]): Promise<void> | undefined {
     const snapshot = batch[0]!.snapshot;
-    if (snapshot !== undefined) await this.install(snapshot.metadata.index);
-    if (snapshot !== undefined) failpoints.raftBeforeSaveSnap?.();
+    return snapshot === undefined ? this.save(batch) : this.saveSnapshot(batch, snapshot.metadata.index);
+  }
+
+  private save(batch: readonly PendingAppend[]): Promise<void> | undefined {
     failpoints.raftBeforeSave?.();
-    await log.append(
+    const mustSync = this.options.fsync && batch.some((pending) => pending.mustSync);
+    return this.deps.log.append(
       batch.map((pending) => pending.append),
-      { mustSync: this.options.fsync && batch.some((pending) => pending.mustSync) },
+      { mustSync },
     );
+  }
+
+  private async saveSnapshot(batch: readonly PendingAppend[], index: Index): Promise<void> {
+    await this.install(index);
+    failpoints.raftBeforeSaveSnap?.();
+    await this.save(batch);
+    this.answer(batch);
+    await this.deps.log.release(this.deps.core.applied);
+    failpoints.raftAfterWALRelease?.();
+  }
+
+  /** A batch is durable: what it made committed is answered at once, without another round of the event loop. */
+  private endWrite(batch: readonly PendingAppend[]): void {
+    this.guard(() => {
+      if (batch[0]!.snapshot === undefined) this.answer(batch);
+      failpoints.raftBeforeAdvance?.();
+      if (!this.stopped) this.turn();
+    });
+    this.writing = false;
+    this.guard(() => this.pump({ idle: false }));
+  }
+
+  /** A batch is in the log: its responses go out. */
+  private answer(batch: readonly PendingAppend[]): void {
+    const snapshot = batch[0]!.snapshot;
     failpoints.raftAfterSave?.();
     if (snapshot !== undefined) failpoints.raftAfterSaveSnap?.();
     let durable = snapshot?.metadata.index ?? 0;
@@ -208,14 +238,7 @@ export class Driver {
       pending.durable?.();
     }
     this.deliver(responses);
-    if (durable > 0) keeper.advanceDurable(durable);
-    if (snapshot !== undefined) {
-      await log.release(core.applied);
-      failpoints.raftAfterWALRelease?.();
-    }
-    failpoints.raftBeforeAdvance?.();
-    // At once: what this made committed is answered without another round through the event loop.
-    if (!this.stopped) this.turn();
+    if (durable > 0) this.deps.keeper.advanceDurable(durable);
   }
 
   /** Responses of a durable append: those to this member go into the core, for the next turn, the others leave. */

@@ -19,8 +19,11 @@ import type { PendingAppend } from "./core/events.js";
 import type { ReplicatedState } from "./core/replicated-state.js";
 
 const caller = "member/store";
-/** Heartbeats that a small change may wait in memory: the log has it, and few flushes make full blocks. */
-const flushTicks = 5;
+/**
+ * Heartbeats that a small change may wait in memory: the log has it, and few flushes make full blocks. The fdatasync of
+ * one stands in the way of the log's.
+ */
+const flushTicks = 20;
 /** Heartbeats after which cached revisions that nobody read meanwhile are dropped. */
 const dropUnreadTicks = 300;
 

@@ -30,12 +30,12 @@ export interface RecoveredLog {
 
 export interface RaftLog {
   /**
-   * Makes `appends` durable, in order, by one write and one fdatasync for all of them. Resolves when they are.
-   * Calls are not concurrent: the driver gathers the next batch meanwhile. Rejects only when the disk failed:
-   * the caller must then stop the process, as the page cache can no longer be trusted.
-   * `mustSync` false (only a commit index moved): written, not synced.
+   * Makes `appends` durable, in order, by one write and one fdatasync for all of them: when the promise resolves, or,
+   * where none is given, by now. Calls are not concurrent: the driver gathers the next batch meanwhile. Throws or
+   * rejects only when the disk failed: the caller must then stop the process, as the page cache can no longer be
+   * trusted. `mustSync` false (only a commit index moved): written, not synced.
    */
-  append(appends: readonly LogAppend[], options: { readonly mustSync: boolean }): Promise<void>;
+  append(appends: readonly LogAppend[], options: { readonly mustSync: boolean }): Promise<void> | undefined;
   /** Drops whole segments that hold only entries at or below `index` (they are in a durable store). */
   release(index: Index): Promise<void>;
   close(): Promise<void>;

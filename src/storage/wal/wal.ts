@@ -65,18 +65,20 @@ export class Wal implements RaftLog {
     this.file = parts.file;
   }
 
-  async append(appends: readonly LogAppend[], options: { readonly mustSync: boolean }): Promise<void> {
+  append(
+    appends: readonly LogAppend[],
+    { mustSync }: { readonly mustSync: boolean },
+  ): Promise<void> | undefined {
     assert(this.appending === undefined, "one append at a time");
     this.checkUsable();
-    this.appending = this.appendNow(appends, options.mustSync);
     try {
-      await this.appending;
+      const rest = this.appendNow(appends, mustSync);
+      if (rest !== undefined) this.appending = this.awaitRest(rest);
+      else this.next.advance(this.writer.usedFraction);
     } catch (error) {
-      this.failure = error instanceof Error ? error : new Error(String(error));
-      throw error;
-    } finally {
-      this.appending = undefined;
+      throw this.noteFailure(error);
     }
+    return this.appending;
   }
 
   async release(index: Index): Promise<void> {
@@ -108,43 +110,68 @@ export class Wal implements RaftLog {
     if (this.closed) throw new Error("the Raft log is closed");
   }
 
-  private async appendNow(appends: readonly LogAppend[], mustSync: boolean): Promise<void> {
-    const { writer } = this;
-    const wasSynced = writer.synced;
-    const planned = writer.plan(appends);
-    if (planned?.opens !== undefined) {
-      await this.begin(planned, planned.opens, wasSynced);
-    } else {
-      const sizeBytes = planned?.bytes.length ?? 0;
-      if (planned !== undefined) await this.write(planned);
-      if (mustSync && !writer.synced) await this.sync(sizeBytes);
-    }
-    this.next.advance(writer.usedFraction);
+  private noteFailure(error: unknown): Error {
+    this.failure = error instanceof Error ? error : new Error(String(error));
+    return this.failure;
   }
 
-  private async write({ bytes, offsetBytes }: PlannedWrite): Promise<void> {
+  /** Undefined where all of it was done on the event loop: a promise would cost as much as the rest of a small append. */
+  private appendNow(appends: readonly LogAppend[], mustSync: boolean): Promise<void> | undefined {
+    const wasSynced = this.writer.synced;
+    const planned = this.writer.plan(appends);
+    if (planned?.opens !== undefined) return this.begin(planned, planned.opens, wasSynced);
+    if (planned !== undefined && !this.writeOnLoop(planned)) return this.writeInPool(planned, mustSync);
+    return this.sync(planned?.bytes.length ?? 0, mustSync);
+  }
+
+  private async awaitRest(rest: Promise<void>): Promise<void> {
+    try {
+      await rest;
+      this.next.advance(this.writer.usedFraction);
+    } catch (error) {
+      throw this.noteFailure(error);
+    } finally {
+      this.appending = undefined;
+    }
+  }
+
+  /** False where it is not to be made on the event loop. */
+  private writeOnLoop({ bytes, offsetBytes }: PlannedWrite): boolean {
     const { clock, observer } = this.deps;
     const start = clock.monotonicMs();
-    const onLoop = this.policy.writesOnLoop(bytes.length, start);
-    if (onLoop) this.file.writeOnLoop(bytes, offsetBytes);
-    else await this.file.write(bytes, offsetBytes);
+    if (!this.policy.writesOnLoop(bytes.length, start)) return false;
+    this.file.writeOnLoop(bytes, offsetBytes);
     const end = clock.monotonicMs();
-    const tookMs = end - start;
-    if (onLoop) this.policy.tookOnLoop(tookMs, end);
-    observer.wrote(bytes.length, tookMs);
+    this.policy.tookOnLoop(end - start, end);
+    observer.wrote(bytes.length, end - start);
+    return true;
   }
 
-  private async sync(sizeBytes: number): Promise<void> {
-    const { clock } = this.deps;
-    failpoints.walBeforeSync?.();
+  private async writeInPool({ bytes, offsetBytes }: PlannedWrite, mustSync: boolean): Promise<void> {
+    const { clock, observer } = this.deps;
     const start = clock.monotonicMs();
-    const onLoop = this.policy.syncsOnLoop(sizeBytes, start);
-    if (onLoop) this.file.syncOnLoop();
-    else await this.file.sync();
-    const end = clock.monotonicMs();
-    const tookMs = end - start;
-    if (onLoop) this.policy.tookOnLoop(tookMs, end);
-    else this.policy.syncedInPool(tookMs);
+    await this.file.write(bytes, offsetBytes);
+    observer.wrote(bytes.length, clock.monotonicMs() - start);
+    await this.sync(bytes.length, mustSync);
+  }
+
+  /** Makes durable what was written, `sizeBytes` of it just now. Undefined where that is done. */
+  private sync(sizeBytes: number, mustSync: boolean): Promise<void> | undefined {
+    if (!mustSync || this.writer.synced) return undefined;
+    failpoints.walBeforeSync?.();
+    const start = this.deps.clock.monotonicMs();
+    if (!this.policy.syncsOnLoop(sizeBytes, start)) return this.syncInPool(start);
+    this.file.syncOnLoop();
+    const end = this.deps.clock.monotonicMs();
+    this.policy.tookOnLoop(end - start, end);
+    this.afterSync(end - start);
+    return undefined;
+  }
+
+  private async syncInPool(start: number): Promise<void> {
+    await this.file.sync();
+    const tookMs = this.deps.clock.monotonicMs() - start;
+    this.policy.syncedInPool(tookMs);
     this.afterSync(tookMs);
   }
 

@@ -320,9 +320,11 @@ describe("damage and failure", () => {
       failpoints[name] = () => {
         throw new Error("no disk");
       };
-      await expect(log.append([put(2)], synced)).rejects.toThrow("no disk");
+      await expect(async () => log.append([put(2)], synced)).rejects.toThrow("no disk");
       failpoints[name] = undefined;
-      await expect(log.append([put(2)], synced)).rejects.toThrow(/failed before and takes no more: no disk/);
+      await expect(async () => log.append([put(2)], synced)).rejects.toThrow(
+        /failed before and takes no more: no disk/,
+      );
       await expect(log.release(1)).rejects.toThrow(/failed before/);
     },
   );
@@ -334,13 +336,13 @@ describe("damage and failure", () => {
     };
     await log.append([put(1)], synced);
     const mark = { index: 1, term: 1, confState: voters };
-    await expect(log.append([{ entries: [], mark }], synced)).rejects.toThrow("crash");
+    await expect(async () => log.append([{ entries: [], mark }], synced)).rejects.toThrow("crash");
     failpoints.raftBeforeWALSaveSnaphot = undefined;
     expect((await open()).recovered.mark.index).toBe(0);
   });
 
   it("of a gap in the entries is a bug of the caller", async () => {
     const log = await create();
-    await expect(log.append([put(2)], synced)).rejects.toThrow("without a gap");
+    await expect(async () => log.append([put(2)], synced)).rejects.toThrow("without a gap");
   });
 });
