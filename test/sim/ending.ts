@@ -43,7 +43,7 @@ export class Ending {
   run(): void {
     this.until("convergence", () => this.isSettled());
     const probes = this.probe();
-    this.until("progress", () => probes.every(({ answered, id }) => answered || !this.ids().has(id)));
+    this.until("progress", () => probes.every(({ answered, id }) => answered || !this.isAwaited(id)));
     this.expireLeases();
     this.until("convergence", () => this.isSettled());
     if (this.deps.isOver()) return;
@@ -89,14 +89,15 @@ export class Ending {
     return new Set([...voters, ...learners, ...votersOutgoing]);
   }
 
+  /** False for who left, and for one that finds its disk damaged only now: nobody replaces it any more. */
+  private isAwaited(id: MemberId): boolean {
+    return this.ids().has(id) && this.deps.machines.places.get(id)?.state !== "lost";
+  }
+
   private isSettled(): boolean {
     const members = this.members();
-    const { history, machines } = this.deps;
-    const { voters, learners } = history.configuration;
-    const awaited = [...voters, ...learners].filter((id) => {
-      const place = machines.places.get(id);
-      return place === undefined || place.state !== "lost";
-    });
+    const { voters, learners } = this.deps.history.configuration;
+    const awaited = [...voters, ...learners].filter((id) => this.isAwaited(id));
     if (members.length < awaited.length) return false;
     const leaders = members.filter(({ role }) => role === "leader");
     if (leaders.length !== 1) return false;
