@@ -10,7 +10,7 @@ import { FloodGuard } from "./flood-guard.js";
 import { FlowWindows } from "./flow-control.js";
 import { Inbound } from "./inbound.js";
 import { Keepalive, type KeepaliveOptions } from "./keepalive.js";
-import { flushSoon, noteArrival } from "./late-flush.js";
+import { flushSoon, type LateFlushable, noteArrival } from "./late-flush.js";
 import { Output } from "./output.js";
 import {
   ConnectionError,
@@ -173,15 +173,16 @@ export class Connection {
     flushSoon(this);
   }
 
-  flushLate(busy: boolean): boolean {
+  flushLate(busy: boolean): ReturnType<LateFlushable["flushLate"]> {
     const { output } = this;
     this.lateFlushLooks++;
     const waits = (busy || this.owesAnswer) && this.lateFlushLooks < limits.lateFlushLooksMax;
-    if (waits && output.queuedBytes > 0) return false;
+    if (waits && output.queuedBytes > 0) return "waits";
     this.lateFlushRequested = false;
     this.lateFlushLooks = 0;
-    if (output.queuedBytes > 0) this.flush();
-    return true;
+    if (output.queuedBytes === 0) return "nothing";
+    this.flush();
+    return "written";
   }
 
   writeSettings(settings: readonly Setting[], flags: number): void {

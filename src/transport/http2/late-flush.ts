@@ -10,16 +10,21 @@
 import { limits } from "../../base/limits.js";
 
 export interface LateFlushable {
-  /** Writes what waits, unless something that is about to leave takes it along; false: it wants to be asked again. */
-  flushLate(busy: boolean): boolean;
+  /**
+   * Writes what waits ("written"), unless something that is about to leave takes it along ("waits": it wants to be
+   * looked at again) or took it already ("nothing").
+   */
+  flushLate(busy: boolean): "written" | "waits" | "nothing";
 }
 
 let waiting: LateFlushable[] = [];
+let scheduled = false;
 let arrivals = 0;
 
-/** Has `connection` flushed soon. To be called once until `flushLate` has returned true. */
+/** Has `connection` flushed soon. To be called once until it was found to wait no longer. */
 export function flushSoon(connection: LateFlushable): void {
-  if (waiting.push(connection) === 1) setTimeout(look, limits.lateFlushMs);
+  waiting.push(connection);
+  schedule();
 }
 
 /** Some connection received something. */
@@ -27,13 +32,34 @@ export function noteArrival(): void {
   arrivals++;
 }
 
-function look(): void {
-  setImmediate(flushAll, arrivals);
+function schedule(): void {
+  if (scheduled || waiting.length === 0) return;
+  scheduled = true;
+  setTimeout(look, limits.lateFlushMs);
 }
 
-function flushAll(arrivalsBefore: number): void {
+function look(): void {
+  setImmediate(lookThrough, waiting, 0, arrivals);
+  waiting = [];
+}
+
+/**
+ * A thread that has nothing else to do makes one write a turn: a request that arrives meanwhile comes before the other
+ * connections, which wait for the next look then.
+ */
+function lookThrough(connections: readonly LateFlushable[], from: number, arrivalsBefore: number): void {
   const busy = arrivals !== arrivalsBefore;
-  const looked = waiting;
-  waiting = looked.filter((connection) => !connection.flushLate(busy));
-  if (waiting.length > 0) setTimeout(look, limits.lateFlushMs);
+  let at = from;
+  for (let yields = false; at < connections.length && !yields; at++) {
+    const connection = connections[at]!;
+    const found = connection.flushLate(busy);
+    if (found === "waits") waiting.push(connection);
+    yields = found === "written" && !busy;
+  }
+  if (at < connections.length) {
+    setImmediate(lookThrough, connections, at, arrivals);
+    return;
+  }
+  scheduled = false;
+  schedule();
 }
