@@ -17,8 +17,12 @@ import type { BenchCluster, Launches } from "./servers.js";
 import type { HoldRow, StreamRow } from "./stream-rows.js";
 
 const durationMs = { full: 3_000, quick: 700 } as const;
-/** At a low rate it takes so long until V8 has compiled what a member runs; etcd is warmed as long. */
-const steadyWarmMs = { full: 20_000, quick: 2_000 } as const;
+/**
+ * At a low rate it takes so long until V8 has compiled what a member runs, etcd is warmed as long; and so long until
+ * the slowest hundredth is of more than a few puts.
+ */
+const steadyWarmMs = { full: 40_000, quick: 2_000 } as const;
+const steadyMs = { full: 6_000, quick: 700 } as const;
 const putsMsMax = 60_000;
 const quickShare = 10;
 /** Memory is looked at when garbage was collected and given back: a member that rests does so a second time after nine seconds. */
@@ -35,13 +39,14 @@ export async function measureStreamRow(bench: Bench, clusters: Clusters, row: St
   const { quick } = bench.options;
   const { workload, clients, connections, streams, watches, rate } = row;
   const result = newResult(row);
+  const size = quick ? "quick" : "full";
+  const measuredMs = rate === 0 ? durationMs[size] : steadyMs[size];
   const full = loadOf(bench.options, {
     ...{ workload, clients, connections, streams, watches, rate },
     requests: quick ? Math.ceil(row.requests / quickShare) : row.requests,
-    durationMs: row.requests > 0 ? putsMsMax : quick ? durationMs.quick : durationMs.full,
+    durationMs: row.requests > 0 ? putsMsMax : measuredMs,
   });
-  const warming =
-    row.rate === 0 ? full : { ...full, durationMs: quick ? steadyWarmMs.quick : steadyWarmMs.full };
+  const warming = rate === 0 ? full : { ...full, durationMs: steadyWarmMs[size] };
   await measureInTurns(bench, clusters, { warming, full }, result);
   return result;
 }
