@@ -57,8 +57,10 @@ export const limits = {
   storeWriteBufferBytes: 4 * mib,
   /** New bytes in memory after which an idle member collects garbage: below it there is little to win. */
   idleGarbageBytesMin: 8 * mib,
+  /** …and one that has been idle for 7.5 s: no more often than that, so that a few requests a second pay little for it. */
+  quietGarbageBytesMin: 2 * mib,
   /** JavaScript heap above which it does not: the pause would exceed about 0.2 s. */
-  idleCollectHeapBytesMax: 128 * mib,
+  idleCollectHeapBytesMax: 512 * mib,
   /** One table file of LevelDB: a store of 8 GiB is 1,000 files, as many as LevelDB maps into memory. */
   storeFileBytes: 8 * mib,
   /** Blocks that were read at start, above which their files are opened anew (about 10 ms) to leave memory. */

@@ -11,7 +11,10 @@ const intervalMs = 500;
 const idleShare = 0.05;
 /** Idle intervals before a collection. */
 const idleIntervals = 3;
-/** …and before a second: V8 makes its young generation small when little was allocated for some seconds. */
+/**
+ * …and before a second, or one for little garbage: V8 makes its young generation small when little was allocated for
+ * some seconds.
+ */
 const quietIntervals = 15;
 
 /**
@@ -55,8 +58,10 @@ export function startIdleCollector(collect: () => void): void {
     }
     idle = (user + system) / 1_000 < idleShare * intervalMs ? idle + 1 : 0;
     if (idle < idleIntervals) return;
-    const isSecond = collected && idle >= quietIntervals;
-    if (!isSecond && heapUsed + external < aliveBytes + limits.idleGarbageBytesMin) return;
+    const quiet = idle >= quietIntervals;
+    const isSecond = collected && quiet;
+    const worthBytes = quiet ? limits.quietGarbageBytesMin : limits.idleGarbageBytesMin;
+    if (!isSecond && heapUsed + external < aliveBytes + worthBytes) return;
     collected = !isSecond;
     idle = 0;
     // A longer pause than that of such a heap would be felt, by a client or an election.

@@ -52,18 +52,25 @@ describe("the idle collector", () => {
     expect(collections).toBe(2);
   });
 
-  it("collects again when there is something to win", () => {
+  it("collects again when there is much to win, or something and it has rested for long", () => {
     pass(60, 0.01);
-    bytes += 4 * mib;
+    bytes += 1 * mib;
     pass(60, 0.01);
     expect(collections).toBe(2);
-    bytes += 10 * mib;
+    bytes += 3 * mib;
+    pass(5, 0.5);
     pass(5, 0.01);
+    expect(collections).toBe(2);
+    pass(3, 0.01);
     expect(collections).toBe(3);
+    bytes += 10 * mib;
+    pass(1, 0.5);
+    pass(2, 0.01);
+    expect(collections).toBe(4);
   });
 
-  it("spares a member with many keys the long pause", () => {
-    bytes = 500 * mib;
+  it("spares a member with a large heap the long pause", () => {
+    bytes = 600 * mib;
     pass(10, 0.01);
     expect(collections).toBe(0);
   });
