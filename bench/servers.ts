@@ -6,7 +6,7 @@ import { connect } from "../src/client/index.js";
 import { TestProcess } from "../test/support/child-process.js";
 import { type MemberPlan, memberArgs, RunningMember } from "../test/support/cluster.js";
 import { freePorts } from "../test/support/ports.js";
-import type { ServerBinary } from "../test/support/server-binary.js";
+import { interpreterFlags, type ServerBinary } from "../test/support/server-binary.js";
 import { startProbe } from "./generator.js";
 import { cpuSeconds, residentBytes } from "./proc.js";
 import type { Side } from "./results.js";
@@ -34,7 +34,7 @@ export function plainLaunch(binary: ServerBinary): Launch {
  */
 export function interpreterLaunch(binary: ServerBinary, program: string, flags: readonly string[]): Launch {
   const main = join(dirname(dirname(binary.path)), "dist", program);
-  const firstArgs = ["--no-warnings", "--max-semi-space-size=8", "--no-memory-reducer", ...flags, main];
+  const firstArgs = [...interpreterFlags(binary.path), ...flags, main];
   return { binary, command: process.execPath, firstArgs };
 }
 

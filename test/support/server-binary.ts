@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -31,6 +31,12 @@ export function findProgram(name: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** The flags that our program's door (bin/etcd) at `path` gives the interpreter. */
+export function interpreterFlags(path: string): readonly string[] {
+  const [, flags] = /^exec node (.*) "\$here/m.exec(readFileSync(path, "utf8"))!;
+  return flags!.split(" ");
 }
 
 /** What a server says of its own version; undefined where it can not be run. */
