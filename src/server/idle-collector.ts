@@ -58,14 +58,14 @@ export function startIdleCollector(collect: () => void): void {
     }
     idle = (user + system) / 1_000 < idleShare * intervalMs ? idle + 1 : 0;
     if (idle < idleIntervals) return;
+    // A longer pause than that of such a heap would be felt, by a client or an election.
+    if (heapUsed > limits.idleCollectHeapBytesMax) return;
     const quiet = idle >= quietIntervals;
     const isSecond = collected && quiet;
     const worthBytes = quiet ? limits.quietGarbageBytesMin : limits.idleGarbageBytesMin;
     if (!isSecond && heapUsed + external < aliveBytes + worthBytes) return;
     collected = !isSecond;
     idle = 0;
-    // A longer pause than that of such a heap would be felt, by a client or an election.
-    if (heapUsed > limits.idleCollectHeapBytesMax) return;
     collect();
     collecting = true;
   };

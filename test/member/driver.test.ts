@@ -58,9 +58,7 @@ test.for(Object.entries(disks))(
     const { driver, turns, failures } = drive(log);
     await settle();
     turns.length = 0;
-    const body = PutRequest.encode(PutRequest.fromPartial({ key: latin1ToBytes("a") })).finish();
-    const data = encodeRaftRequest({ id: 7n, field: RequestField.Put, body });
-    driver.push({ type: "propose", id: 7n, data });
+    driver.push(put);
     await settle();
     expect(failures).toEqual([]);
     expect(turns.map(({ applied }) => applied.map(({ id }) => id))).toEqual([[], [7n]]);
