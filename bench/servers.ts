@@ -61,6 +61,7 @@ export class BenchCluster {
       dataDir: join(directory, `m${at + 1}`),
       clientPort: ports[2 * at]!,
       peerPort: ports[2 * at + 1]!,
+      advertisedPeerPort: ports[2 * at + 1]!,
     }));
     const cluster = new BenchCluster(side, launch, directory, plans, [], []);
     try {

@@ -1,9 +1,11 @@
 /**
  * What the compatibility cases run against. QUORATE_COMPAT_TARGETS chooses by name, comma separated:
  * `quorate-1`, `quorate-3` (one and three members of ours), `quorate-1-tls`, `quorate-3-tls` (the same with
- * certificates for members and clients), `etcd`, `etcd-3`, `etcd-tls` (one or three of the etcd in the search path,
- * or of the binary that QUORATE_COMPAT_ETCD names), `etcd-3.7` (one of the release that `test/tools/etcd` pins). The
- * etcd targets are there to prove the cases themselves: an expectation that etcd does not meet is wrong.
+ * certificates for members and clients), `quorate-3-far` and `etcd-3-far` (three members whose messages to each other
+ * are late: a case that takes for granted that every member knows of a write at once fails there each time, and
+ * elsewhere once in a while), `etcd`, `etcd-3`, `etcd-tls` (one or three of the etcd in the search path, or of the
+ * binary that QUORATE_COMPAT_ETCD names), `etcd-3.7` (one of the release that `test/tools/etcd` pins). The etcd
+ * targets are there to prove the cases themselves: an expectation that etcd does not meet is wrong.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { TlsFiles } from "../support/certificates.js";
@@ -31,19 +33,26 @@ interface TargetKind {
   readonly memberCount: number;
   readonly withTls: boolean;
   readonly find: () => ServerBinary | Missing | Promise<ServerBinary | Missing>;
+  /** How late what a member sends reaches another. */
+  readonly linkDelayMs?: number;
 }
+
+/** Longer than a client takes from the answer at one member to its next question at another, by far. */
+const farLinkDelayMs = 3;
 
 const kinds: Readonly<Record<string, TargetKind>> = {
   "quorate-1": { memberCount: 1, withTls: false, find: ourBinary },
   "quorate-3": { memberCount: 3, withTls: false, find: ourBinary },
   "quorate-1-tls": { memberCount: 1, withTls: true, find: ourBinary },
   "quorate-3-tls": { memberCount: 3, withTls: true, find: ourBinary },
+  "quorate-3-far": { memberCount: 3, withTls: false, find: ourBinary, linkDelayMs: farLinkDelayMs },
+  "etcd-3-far": { memberCount: 3, withTls: false, find: etcdBinary, linkDelayMs: farLinkDelayMs },
   etcd: { memberCount: 1, withTls: false, find: etcdBinary },
   "etcd-3": { memberCount: 3, withTls: false, find: etcdBinary },
   "etcd-tls": { memberCount: 1, withTls: true, find: etcdBinary },
   "etcd-3.7": { memberCount: 1, withTls: false, find: pinnedEtcdBinary },
 };
-const defaultTargets = "quorate-1,quorate-3,quorate-1-tls,etcd,etcd-3.7";
+const defaultTargets = "quorate-1,quorate-3,quorate-3-far,quorate-1-tls,etcd,etcd-3.7";
 const severe: ReadonlySet<string> = new Set(["error", "dpanic", "panic", "fatal"]);
 const startTimeoutMs = 60_000;
 /** A client may have to be fetched and built first. */
@@ -111,11 +120,15 @@ export function describeTargets(titles: readonly string[], define: (cluster: Tar
         leaveOut(titles, binary.missing);
         return;
       }
-      const { memberCount, withTls } = kind;
+      const { memberCount, withTls, linkDelayMs } = kind;
       const target: Target = { name, memberCount, withTls, binary };
       let cluster: RunningCluster | undefined;
       beforeAll(async () => {
-        cluster = await startCluster(binary, memberCount, { extraArgs: progressArgs(binary), withTls });
+        cluster = await startCluster(binary, memberCount, {
+          extraArgs: progressArgs(binary),
+          withTls,
+          ...(linkDelayMs === undefined ? {} : { linkDelayMs }),
+        });
       }, startTimeoutMs);
       afterAll(async () => cluster?.destroy());
       const running = (): RunningCluster => {

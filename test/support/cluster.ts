@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type TlsFiles, writeTlsFiles } from "./certificates.js";
 import { type ProcessExit, TestProcess } from "./child-process.js";
 import { type HttpAnswer, httpGet } from "./http-get.js";
+import { type LateLink, startLateLink } from "./late-link.js";
 import { freePorts } from "./ports.js";
 import { isAtLeast, type ServerBinary } from "./server-binary.js";
 import { makeTempDir, type TempDir } from "./temp-dir.js";
@@ -15,7 +16,10 @@ export interface MemberPlan {
   readonly name: string;
   readonly dataDir: string;
   readonly clientPort: number;
+  /** Where it listens for the other members. */
   readonly peerPort: number;
+  /** Where the others reach it. */
+  readonly advertisedPeerPort: number;
   /** Absent: plain TCP. Present: TLS for clients and between members, and nobody without a certificate. */
   readonly tls?: TlsFiles;
 }
@@ -28,16 +32,17 @@ export interface ClusterPlan {
 
 export async function planCluster(
   count: number,
-  options: { readonly withTls: boolean } = { withTls: false },
+  options: { readonly withTls: boolean; readonly behindRelays?: boolean } = { withTls: false },
 ): Promise<ClusterPlan> {
   const directory = await makeTempDir("cluster");
   const tls = options.withTls ? { tls: await writeTlsFiles(directory.path) } : {};
-  const ports = await freePorts(2 * count);
+  const ports = await freePorts(3 * count);
   const members = Array.from({ length: count }, (_, index) => ({
     name: `m${index + 1}`,
     dataDir: join(directory.path, `m${index + 1}`),
-    clientPort: ports[2 * index]!,
-    peerPort: ports[2 * index + 1]!,
+    clientPort: ports[3 * index]!,
+    peerPort: ports[3 * index + 1]!,
+    advertisedPeerPort: ports[3 * index + (options.behindRelays ? 2 : 1)]!,
     ...tls,
   }));
   return { members, directory };
@@ -73,15 +78,15 @@ export function memberArgs(
   members: readonly MemberPlan[],
 ): readonly string[] {
   const client = clientUrl(member);
-  const peerUrl = (of: MemberPlan): string => `${scheme(of)}://127.0.0.1:${of.peerPort}`;
+  const peerUrl = (port: number): string => `${scheme(member)}://127.0.0.1:${port}`;
   const args = [
     ...["--name", member.name],
     ...["--data-dir", member.dataDir],
     ...["--listen-client-urls", client],
     ...["--advertise-client-urls", client],
-    ...["--listen-peer-urls", peerUrl(member)],
-    ...["--initial-advertise-peer-urls", peerUrl(member)],
-    ...["--initial-cluster", members.map((of) => `${of.name}=${peerUrl(of)}`).join(",")],
+    ...["--listen-peer-urls", peerUrl(member.peerPort)],
+    ...["--initial-advertise-peer-urls", peerUrl(member.advertisedPeerPort)],
+    ...["--initial-cluster", members.map((of) => `${of.name}=${peerUrl(of.advertisedPeerPort)}`).join(",")],
     ...["--initial-cluster-state", "new"],
     ...(member.tls === undefined ? [] : tlsArgs(member.tls)),
   ];
@@ -149,18 +154,34 @@ export interface RunningCluster {
   destroy(): Promise<void>;
 }
 
+export interface ClusterOptions {
+  readonly extraArgs: readonly string[];
+  readonly withTls: boolean;
+  /** How much later than sent each byte between members arrives. Absent: as soon as the system carries it. */
+  readonly linkDelayMs?: number;
+}
+
+async function startLinks(members: readonly MemberPlan[], delayMs: number): Promise<readonly LateLink[]> {
+  return Promise.all(
+    members.map((member) => startLateLink(member.advertisedPeerPort, member.peerPort, delayMs)),
+  );
+}
+
 /** Starts `count` members of one new cluster and waits until each answers linearizable reads. */
 export async function startCluster(
   binary: ServerBinary,
   count: number,
-  options: { readonly extraArgs: readonly string[]; readonly withTls: boolean },
+  options: ClusterOptions,
 ): Promise<RunningCluster> {
-  const plan = await planCluster(count, options);
+  const { linkDelayMs } = options;
+  const plan = await planCluster(count, { ...options, behindRelays: linkDelayMs !== undefined });
+  const links = linkDelayMs === undefined ? [] : await startLinks(plan.members, linkDelayMs);
   const members = plan.members.map((member) =>
     startMember(binary, member, { members: plan.members, extraArgs: options.extraArgs }),
   );
   const destroy = async (): Promise<void> => {
     await Promise.all(members.map((member) => member.process.kill()));
+    for (const link of links) link.stop();
     await plan.directory.remove();
   };
   try {

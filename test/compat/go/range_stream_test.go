@@ -53,6 +53,9 @@ func TestRangeStreamIsTheRangeInChunks_Since3_7(t *testing.T) {
 	past := currentRevision(t, newClient(t))
 	put(t, newClient(t), prefix+"0100", "changed")
 	put(t, newClient(t), prefix+"later", "v")
+	// From here on a serializable read at this member sees all of the writes, wherever they were made.
+	_, err := kv.Range(testContext(t), over(prefix))
+	must(t, err)
 	variants := map[string]func(*pb.RangeRequest){
 		"all":          func(*pb.RangeRequest) {},
 		"serializable": func(r *pb.RangeRequest) { r.Serializable = true },
