@@ -27,6 +27,7 @@ const crash: Scenario = {
       valueBytes: 256,
       putsBetween: 300,
       electionTimeoutMs: 1_000,
+      writesBackMsMax: 3_000,
       snapshotCount: 500,
       log,
     }),

@@ -1,7 +1,7 @@
 /** The requests about leases as the log carries them (package etcdserverpb). All decoders throw ProtoError. */
 import type { LeaseId } from "../base/brand.js";
 import { ProtoReader, ProtoWriter } from "../base/protowire.js";
-import type { LeaseCheckpoint } from "../lease/lease-timing.js";
+import type { LeaseCheckpoint } from "../lease/checkpoints.js";
 
 export interface LeaseGrant {
   /** Signed; 0: the server is to choose. */

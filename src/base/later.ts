@@ -20,6 +20,13 @@ export class Later<Value> implements PromiseLike<Value> {
   private convert: ((value: never) => unknown) | undefined;
   private listener: LaterListener<Value> | undefined;
 
+  /** One that is there already. */
+  static of<Value>(value: Value): Later<Value> {
+    const later = new Later<Value>();
+    later.resolve(value);
+    return later;
+  }
+
   /** The first of `resolve` and `reject` counts. */
   resolve(value: Value): void {
     this.end("resolved", value);

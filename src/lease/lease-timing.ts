@@ -15,7 +15,7 @@
 import { assert } from "../base/assert.js";
 import { failpoints } from "../base/failpoint.js";
 import { limits } from "../base/limits.js";
-import { checkpointEveryMs, firstCheckpointMs } from "./checkpoint-policy.js";
+import { checkpointEveryMs, firstCheckpointMs, type LeaseCheckpoint } from "./checkpoints.js";
 import { Countdown, type RenewalTicket } from "./countdown.js";
 import type { Lease } from "./lease.js";
 import type { LeaseMetrics } from "./lease-metrics.js";
@@ -109,31 +109,21 @@ export class LeaseTiming {
 
   /** A keep-alive from a client, after this leader was confirmed to be one. The answer comes by `takeAnswers`. */
   renew(lease: Lease | undefined, ticket: RenewalTicket): void {
+    const ttlSeconds = this.renewAtOnce(lease);
+    if (lease === undefined || ttlSeconds !== undefined) this.answers.push({ ticket, ttlSeconds });
+    else this.renewLater(lease, ticket);
+  }
+
+  /** As `renew`, but gives the answer; undefined where it has to be awaited: nothing is done then. */
+  renewAtOnce(lease: Lease | undefined): number | undefined {
     assert(this.isLeading, "only a leader renews");
-    if (lease === undefined) {
-      this.answers.push({ ticket, ttlSeconds: 0 });
-      return;
-    }
+    if (lease === undefined) return 0;
     const countdown = this.current(lease) ?? this.takeOver(lease);
-    if (countdown.hasRunOut(this.nowMs)) {
-      countdown.late ??= [];
-      countdown.late.push(ticket);
-      this.waitedFor.add(countdown);
-      return;
-    }
-    failpoints.beforeCheckpointInLeaseRenew?.();
-    countdown.wasRenewed = true;
-    this.count(countdown, lease.ttlSeconds * 1_000);
-    if (lease.remainingSeconds === 0 && countdown.checkpointsOut === 0) {
-      this.confirm(ticket, lease);
-      return;
-    }
-    if (countdown.clearing === undefined) {
-      this.toClear.push(countdown);
-      countdown.clearing = [];
-    }
-    countdown.clearing.push(ticket);
-    this.waitedFor.add(countdown);
+    if (countdown.hasRunOut(this.nowMs)) return undefined;
+    if (lease.remainingSeconds !== 0 || countdown.checkpointsOut !== 0) return undefined;
+    this.countAnew(countdown);
+    this.metrics.renewed.add();
+    return lease.ttlSeconds;
   }
 
   /** Milliseconds until `lease` ends, negative once it should have; undefined at a member that does not lead. */
@@ -251,6 +241,30 @@ export class LeaseTiming {
     return this.isLeading && countdown?.era === this.era ? countdown : undefined;
   }
 
+  /** It waits for its lease's end, or until the log knows again that the whole time is left. */
+  private renewLater(lease: Lease, ticket: RenewalTicket): void {
+    const countdown = this.current(lease);
+    assert(countdown !== undefined, "a countdown was begun before its end is awaited");
+    this.waitedFor.add(countdown);
+    if (countdown.hasRunOut(this.nowMs)) {
+      countdown.late ??= [];
+      countdown.late.push(ticket);
+      return;
+    }
+    this.countAnew(countdown);
+    if (countdown.clearing === undefined) {
+      this.toClear.push(countdown);
+      countdown.clearing = [];
+    }
+    countdown.clearing.push(ticket);
+  }
+
+  private countAnew(countdown: Countdown): void {
+    failpoints.beforeCheckpointInLeaseRenew?.();
+    countdown.wasRenewed = true;
+    this.count(countdown, countdown.lease.ttlSeconds * 1_000);
+  }
+
   private takeOver(lease: Lease): Countdown {
     const countdown = new Countdown(lease, this.era);
     lease.countdown = countdown;
@@ -353,14 +367,10 @@ export class LeaseTiming {
       return;
     }
     this.count(countdown, lease.ttlSeconds * 1_000);
-    for (const ticket of waiting) this.confirm(ticket, lease);
+    this.metrics.renewed.add(waiting.length);
+    this.answer(waiting, lease.ttlSeconds);
     // Nobody is late: keep-alives are so only after the deadline.
     this.waitedFor.delete(countdown);
-  }
-
-  private confirm(ticket: RenewalTicket, lease: Lease): void {
-    this.metrics.renewed.add();
-    this.answers.push({ ticket, ttlSeconds: lease.ttlSeconds });
   }
 
   private answerAll(countdown: Countdown, ttlSeconds: number | undefined): void {
@@ -381,13 +391,6 @@ export class LeaseTiming {
     while (gone < this.expired.length && !isCurrent(this.expired[gone]!)) gone++;
     if (gone > 0) this.expired.splice(0, gone);
   }
-}
-
-/** One item of etcdserverpb.LeaseCheckpointRequest. */
-export interface LeaseCheckpoint {
-  readonly id: bigint;
-  /** 0: the whole time is left again. */
-  readonly remainingSeconds: number;
 }
 
 const noAnswers: readonly LeaseAnswer[] = [];

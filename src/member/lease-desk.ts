@@ -79,6 +79,8 @@ export class LeaseDesk {
 
   /** Seconds that the lease lives from now; 0: there is no such lease (any more). Errors: Timeout…, Stopped. */
   renew(id: LeaseId): Later<number> {
+    const atOnce = this.stopped ? undefined : this.deps.core.renewAtOnce(id);
+    if (atOnce !== undefined) return Later.of(atOnce);
     const renewal = new Renewal(id, this.deps.clock.monotonicMs(), this.renewAtLeader);
     if (this.deps.leaders.current !== this.options.memberId) {
       renewal.askLeader();

@@ -136,8 +136,12 @@ export class RunningMember implements Member {
 
   linearize(_options: ProposeOptions): Waiter<void> {
     if (this.stopping) throw storeError("Stopped");
-    const ticket = this.reads.nextTicket;
     const done = new Waiter<void>(this.deps.clock.monotonicMs());
+    if (this.deps.core.decidesAlone) {
+      done.resolve(undefined);
+      return done;
+    }
+    const ticket = this.reads.nextTicket;
     this.reads.add(done);
     this.deps.driver.push({ type: "read", ticket });
     return done;

@@ -7,14 +7,17 @@ import { jointVoteResult } from "./quorum/joint.js";
 import { broadcastHeartbeat } from "./replication.js";
 import type { RaftState } from "./state.js";
 
-/** Takes a read of this member's own or one that a follower passed on. */
+/**
+ * Takes a read of this member's own or one that a follower passed on. etcd-raft answers a lone voter's before it looks
+ * whether anything of its term is committed: then one that was just started may miss what it committed before.
+ */
 export function takeRead(state: RaftState, message: ReadIndexMessage): void {
-  if (state.tracker.isSingleton) answerRead(state, message, state.log.committed);
-  else if (!committedInTerm(state)) state.reads.postpone(message);
+  if (!committedInTerm(state)) state.reads.postpone(message);
+  else if (state.tracker.isSingleton) answerRead(state, message, state.log.committed);
   else confirmRead(state, message);
 }
 
-/** Until the first commit of its term a new leader does not know of all that its predecessors committed. */
+/** Until the first commit of its term a new leader does not know of all that its predecessors, or it, committed. */
 function committedInTerm(state: RaftState): boolean {
   return state.log.term(state.log.committed) === state.term;
 }
@@ -34,7 +37,7 @@ function vouchesWithLeader(state: RaftState, from: MemberId): boolean {
 
 /** The commit index moved in this term: reads that waited for that go on. */
 export function releasePostponedReads(state: RaftState): void {
-  for (const message of state.reads.takePostponed()) confirmRead(state, message);
+  for (const message of state.reads.takePostponed()) takeRead(state, message);
 }
 
 function confirmRead(state: RaftState, message: ReadIndexMessage): void {

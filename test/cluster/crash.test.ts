@@ -11,6 +11,8 @@ test("no acknowledged write is lost when the leader, and then every member, is k
     valueBytes: 128,
     putsBetween: 100,
     electionTimeoutMs: 1_000,
+    // The long form asks for 3 s; here other tests have the processors as well.
+    writesBackMsMax: 15_000,
     snapshotCount: 100,
     log: () => {},
   });

@@ -89,6 +89,20 @@ describe("a read is confirmed by a round of heartbeats", () => {
     expect([1, 2].flatMap((id) => contexts(cluster.peer(id)))).toEqual(["r@2", "r@2"]);
   });
 
+  it("a lone voter that was just started answers when it knows what it had committed before", () => {
+    // The commit index of a write may be lost with the process that acknowledged it.
+    const log = logOf(confState([1n]), [1, 1, 1], { term: 1, vote: 1n, commit: 1 });
+    const peer = new Peer(1n, log);
+    peer.node.campaign();
+    while (peer.node.state.role !== "leader") peer.work();
+    expect(peer.node.state.log.committed).toBe(1);
+    peer.node.readIndex(utf8Bytes("own"));
+    peer.node.step({ type: "MsgReadIndex", to: 1n, from: 2n, term: 0, context: utf8Bytes("a learner's") });
+    const answers = peer.drain();
+    expect(contexts(peer)).toEqual(["own@4"]);
+    expect(answers).toMatchObject([{ type: "MsgReadIndexResp", to: 2n, index: 4 }]);
+  });
+
   it("a learner's answer confirms nothing", () => {
     const members = confState([1n, 2n, 3n], { learners: [4n] });
     const cluster = new Network([1n, 2n, 3n, 4n].map((id) => new Peer(id, logOf(members))));

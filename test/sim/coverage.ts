@@ -72,6 +72,7 @@ export const branches = [
   "member/removed",
   "member/change refused",
   "read/asked again",
+  "read/at once",
   "read/waited for a leader",
   "read/at a past revision",
   "read/compacted",

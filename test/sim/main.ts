@@ -4,7 +4,7 @@
  *
  *   --minutes M     begins no seed after M minutes
  *   --seconds S     simulated seconds with load and faults (30)
- *   --members N     3 or 5; else the seed decides
+ *   --members N     1, 3 or 5; else the seed decides
  *   --faults a,b    kinds of faults ("none": none); else the seed decides
  *   --bug NAME      plants a bug (planted-bugs.ts)
  *   --trace         prints every line of the trace, ordinary traffic too

@@ -80,8 +80,10 @@ export function optionsOf(seed: number, overrides: Overrides = {}): SimOptions {
     bug: undefined,
     talkative: false,
   };
+  // Drawn last, as those before are what older seeds are known by.
+  const alone = dice.chance(0.05) ? { members: 1 } : {};
   const given = Object.entries(overrides).filter(([, value]) => value !== undefined);
-  return { ...options, ...Object.fromEntries(given) };
+  return { ...options, ...alone, ...Object.fromEntries(given) };
 }
 
 /** As text, in the form in which the command line takes them. */

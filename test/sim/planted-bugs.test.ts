@@ -47,7 +47,9 @@ const within: Readonly<Record<PlantedBug, Expectation>> = {
     foundBy: ["state machine safety", "restored state", "convergence", "committed is durable"],
   },
   "apply-before-committed-elsewhere": { seeds: 3, foundBy: ["committed is durable"] },
-  "serve-unconfirmed-read": { seeds: 30, foundBy: ["read index"] },
+  // Also by the member itself: who is confirmed before its term has begun knows of no leases yet.
+  "serve-unconfirmed-read": { seeds: 30, foundBy: ["read index", "process"] },
+  "decide-alone-among-others": { seeds: 30, foundBy: ["read index"] },
   "progress-overtakes-events": { seeds: 10, foundBy: ["watch bookmarkable"] },
   "event-lost-at-seam": { seeds: 10, foundBy: ["watch bookmarkable", "watch reliable"] },
   "watch-not-told-of-snapshot": {

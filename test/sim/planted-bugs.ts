@@ -25,6 +25,7 @@ export const plantedBugs = [
   "snapshot-ahead-of-data",
   "apply-before-committed-elsewhere",
   "serve-unconfirmed-read",
+  "decide-alone-among-others",
   "progress-overtakes-events",
   "event-lost-at-seam",
   "watch-not-told-of-snapshot",
@@ -194,6 +195,12 @@ const sabotages: Readonly<Record<PlantedBug, Partial<Sabotage>>> = {
         else state.outbox.readStates.push({ index: state.log.committed, context });
       };
     },
+  },
+
+  /** What only a lone voter may, any leader does. */
+  "decide-alone-among-others": {
+    core: ({ raft }) =>
+      Object.defineProperty(raft.state.tracker, "isSingleton", { get: () => raft.state.role === "leader" }),
   },
 
   /** A progress notification goes out while some watches of the stream are served from history. */

@@ -3,7 +3,7 @@ import { encodeLeaseId } from "../../src/apply/lease-requests.js";
 import { encodeRaftRequest, RequestField } from "../../src/apply/raft-request.js";
 import type { Countdown } from "../../src/lease/countdown.js";
 import type { Lease } from "../../src/lease/lease.js";
-import type { LeaseTiming } from "../../src/lease/lease-timing.js";
+import type { LeaseAnswer, LeaseTiming } from "../../src/lease/lease-timing.js";
 import type { Lessor } from "../../src/lease/lessor.js";
 import type { MemberCore } from "../../src/member/core/core.js";
 import type { LeaseDuty } from "../../src/member/core/lease-duty.js";
@@ -28,7 +28,7 @@ interface TimingInside {
   expired: { readonly lease: Lease }[];
   takeOverMs(lease: Lease): number;
   toClear: Countdown[];
-  confirm(ticket: number, lease: Lease): void;
+  answers: LeaseAnswer[];
 }
 
 function dutyOf(core: MemberCore): DutyInside {
@@ -110,7 +110,7 @@ export const leaseSabotages: Readonly<Record<(typeof plantedLeaseBugs)[number], 
           if (lease === undefined || countdown?.clearing?.includes(ticket) !== true) return;
           countdown.clearing = undefined;
           inside.toClear = inside.toClear.filter((other) => other !== countdown);
-          inside.confirm(ticket, lease);
+          inside.answers.push({ ticket, ttlSeconds: lease.ttlSeconds });
         };
       }),
   },

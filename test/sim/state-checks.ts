@@ -7,7 +7,7 @@ import { decodeRaftRequest } from "../../src/apply/raft-request.js";
 import type { ApplyResult } from "../../src/apply/result.js";
 import { crc32c } from "../../src/base/crc32c.js";
 import { StoreError } from "../../src/base/errors.js";
-import type { MemberCore } from "../../src/member/core/core.js";
+import { MemberCore } from "../../src/member/core/core.js";
 import { finishedCompactionKey, type ReplicatedState } from "../../src/member/core/replicated-state.js";
 import type { ChangeSink } from "../../src/mvcc/changes.js";
 import type { RevisionRecord } from "../../src/mvcc/contract.js";
@@ -61,8 +61,8 @@ export class StateChecks {
   }
 
   /**
-   * The promise of ReadIndex: the index that a question gets is not below what was committed anywhere when it was
-   * asked. Every stale read begins with one that is.
+   * The promise of ReadIndex: the index that a question gets, or at which one is answered at once, is not below what
+   * was committed anywhere when it was asked. Every stale read begins with one that is.
    */
   core(core: MemberCore): void {
     const { history, coverage } = this.deps;
@@ -80,6 +80,21 @@ export class StateChecks {
       if (asking === undefined || reads.asking === asking || index >= committed) return;
       throw new Violation("read index", `a read asked when ${committed} was committed got index ${index}`);
     };
+    const claim = Object.getOwnPropertyDescriptor(MemberCore.prototype, "decidesAlone")!.get!;
+    Object.defineProperty(core, "decidesAlone", {
+      get: () => {
+        const alone: boolean = claim.call(core);
+        if (!alone) return false;
+        coverage.hit("read/at once");
+        if (core.applied < history.lastIndex)
+          throw new Violation(
+            "read index",
+            `a read at ${core.applied} when ${history.lastIndex} was committed`,
+          );
+        return true;
+      },
+      configurable: true,
+    });
     const forgetQuestion = reads.forgetQuestion.bind(reads);
     reads.forgetQuestion = () => {
       if (reads.asking !== undefined) coverage.hit("read/asked again");

@@ -10,7 +10,7 @@
 
 import type { ApplyObserver } from "../../apply/applier.js";
 import { assert } from "../../base/assert.js";
-import type { Index } from "../../base/brand.js";
+import type { Index, LeaseId } from "../../base/brand.js";
 import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { LogMark } from "../../ports/raft-log.js";
@@ -99,6 +99,25 @@ export class MemberCore {
   /** Index of the last entry whose effects reads see. */
   get applied(): Index {
     return this.appliedIndex;
+  }
+
+  /**
+   * Whether what is asked of this member now is answered rightly without asking anybody: it leads, nobody else has a
+   * vote to depose it with, and it has applied all there is.
+   */
+  get decidesAlone(): boolean {
+    const { state } = this.deps.raft;
+    return (
+      state.tracker.isSingleton &&
+      state.role === "leader" &&
+      this.leases.leadsInTerm === state.term &&
+      this.appliedIndex === state.log.committed
+    );
+  }
+
+  /** Seconds that a kept lease lives from now, 0 where there is no such lease; undefined: "renewLease" has to be asked. */
+  renewAtOnce(lease: LeaseId): number | undefined {
+    return this.decidesAlone ? this.leases.renewAtOnce(lease) : undefined;
   }
 
   /** Takes note of an event; what follows from it comes with the next `turn`. */

@@ -13,9 +13,10 @@ import { encodeRaftRequest, RequestField } from "../../apply/raft-request.js";
 import { assert } from "../../base/assert.js";
 import type { LeaseId, Term } from "../../base/brand.js";
 import { limits } from "../../base/limits.js";
+import type { LeaseCheckpoint } from "../../lease/checkpoints.js";
 import type { RenewalTicket } from "../../lease/countdown.js";
 import type { Lease } from "../../lease/lease.js";
-import type { LeaseAnswer, LeaseCheckpoint } from "../../lease/lease-timing.js";
+import type { LeaseAnswer } from "../../lease/lease-timing.js";
 import type { Lessor } from "../../lease/lessor.js";
 import type { RaftNode } from "../../raft/node.js";
 import type { ReadTicket } from "./events.js";
@@ -45,7 +46,7 @@ export class LeaseDuty {
   private gathering: Renewal[] | undefined;
   private answers: LeaseAnswer[] = [];
   /** The term that this member leads in and whose predecessors' entries it has applied; 0 for none. */
-  private leadsInTerm: Term = 0;
+  private ledTerm: Term = 0;
   private nowMs = 0;
   /** This leader was confirmed by a question that was asked at or after this time. */
   private confirmedMs = Number.NEGATIVE_INFINITY;
@@ -56,6 +57,11 @@ export class LeaseDuty {
     private readonly deps: LeaseDutyDeps,
     private lessor: Lessor,
   ) {}
+
+  /** The term that this member leads in, once it knows all that came before; 0 for none. */
+  get leadsInTerm(): Term {
+    return this.ledTerm;
+  }
 
   /** An installed snapshot replaced the leases; this member follows, so nothing is under way. */
   adopt(lessor: Lessor): void {
@@ -84,6 +90,11 @@ export class LeaseDuty {
     this.gathering.push(renewal);
   }
 
+  /** As `renew`, of a leader that is confirmed now. Undefined where something has to be awaited: nothing is done then. */
+  renewAtOnce(lease: LeaseId): number | undefined {
+    return this.lessor.timing.renewAtOnce(this.lessor.find(lease));
+  }
+
   /** A turn begins, which may ask for confirmation: who comes later needs a later one. */
   beginTurn(): void {
     this.gathering = undefined;
@@ -93,9 +104,9 @@ export class LeaseDuty {
   /** Entries up to one of `term` are applied: a leader of that term now knows all that came before it. */
   applied(term: Term): void {
     const { state } = this.deps.raft;
-    if (term !== state.term || state.role !== "leader" || this.leadsInTerm === term) return;
+    if (term !== state.term || state.role !== "leader" || this.ledTerm === term) return;
     assert(!this.lessor.timing.leading, "who leads anew stepped down before");
-    this.leadsInTerm = term;
+    this.ledTerm = term;
     this.lessor.timing.promote(this.lessor.all(), this.options.extendMs);
   }
 
@@ -103,7 +114,7 @@ export class LeaseDuty {
   private watchRole(): void {
     const { state } = this.deps.raft;
     const leads = state.role === "leader";
-    if (this.leadsInTerm !== 0 && !(leads && state.term === this.leadsInTerm)) this.stepDown();
+    if (this.ledTerm !== 0 && !(leads && state.term === this.ledTerm)) this.stepDown();
     if (!leads && this.renewals.size > 0) this.sendRenewalsAway();
   }
 
@@ -117,11 +128,7 @@ export class LeaseDuty {
     const renewals = this.renewals.get(read);
     if (renewals === undefined) return;
     const { lessor } = this;
-    if (!lessor.timing.leading) {
-      // A lone voter is confirmed by itself, even before it has applied the beginning of its term.
-      this.deps.reads.add(read);
-      return;
-    }
+    assert(lessor.timing.leading, "who is confirmed has applied the beginning of its term");
     this.renewals.delete(read);
     for (const { ticket, lease } of renewals) lessor.timing.renew(lessor.find(lease), ticket);
   }
@@ -179,7 +186,7 @@ export class LeaseDuty {
   }
 
   private stepDown(): void {
-    this.leadsInTerm = 0;
+    this.ledTerm = 0;
     this.confirmedMs = Number.NEGATIVE_INFINITY;
     this.question = undefined;
     this.lessor.timing.demote(this.lessor.all());

@@ -13,8 +13,7 @@ import type { RevisionColumns } from "./revision-columns.js";
 export const smallBlockBytes = limits.blockBytesMax / 2;
 
 /** Consecutive revisions as blocks of up to limits.blockBytesMax; one above that is a block of its own. */
-export function packBlocks(revisions: RevisionColumns): Block[] {
-  const blocks: Block[] = [];
+export function* packBlocks(revisions: RevisionColumns): Generator<Block, void> {
   let start = 0;
   let size = blockHeaderBytes;
   for (let at = 0; at < revisions.length; at++) {
@@ -22,14 +21,13 @@ export function packBlocks(revisions: RevisionColumns): Block[] {
     const distance = revisions.mainAt(at) - revisions.mainAt(start);
     const full = size + bytes > limits.blockBytesMax || distance > mainDistanceMax;
     if (full && at > start) {
-      blocks.push(encodeBlock(revisions, start, at));
+      yield encodeBlock(revisions, start, at);
       start = at;
       size = blockHeaderBytes;
     }
     size += bytes;
   }
-  if (start < revisions.length) blocks.push(encodeBlock(revisions, start, revisions.length));
-  return blocks;
+  if (start < revisions.length) yield encodeBlock(revisions, start, revisions.length);
 }
 
 /**

@@ -22,7 +22,7 @@ export function planCompaction(slice: readonly Block[], upTo: Revision, alive: R
   let kept = new RevisionColumns();
   let anyDead = false;
   const closeRun = (to: number) => {
-    if (to > from && (anyDead || to - from > 1)) rewrites.push({ from, to, blocks: packBlocks(kept) });
+    if (to > from && (anyDead || to - from > 1)) rewrites.push({ from, to, blocks: [...packBlocks(kept)] });
   };
   slice.forEach((block, at) => {
     const all = block.records();

@@ -234,7 +234,7 @@ export class LevelRevisionStore implements RevisionStore {
     if (group === undefined) return false;
     try {
       failpoints.beforeStartDBTxn?.();
-      const splices = this.spliceOf(group);
+      const splices = await this.spliceOf(group);
       failpoints.afterStartDBTxn?.();
       await this.commit({ applied: group.applied, splices, state: group.state }, options);
     } catch (error) {
@@ -245,8 +245,8 @@ export class LevelRevisionStore implements RevisionStore {
     return true;
   }
 
-  /** The group's records, packed together with the small blocks before them. */
-  private spliceOf(group: UnitGroup): BlockSplice[] {
+  /** The group's records, packed together with the small blocks before them; requests are served between blocks. */
+  private async spliceOf(group: UnitGroup): Promise<BlockSplice[]> {
     if (group.recordCount === 0) return [];
     const { blocks: durable } = this.content;
     const { index } = durable;
@@ -259,7 +259,11 @@ export class LevelRevisionStore implements RevisionStore {
     const revisions = new RevisionColumns();
     for (const block of retired) revisions.appendAll(block.records());
     revisions.appendFirst(this.pending.revisions, group.recordCount);
-    const blocks = packBlocks(revisions);
+    const blocks: Block[] = [];
+    for (const block of packBlocks(revisions)) {
+      blocks.push(block);
+      await this.deps.yieldTurn();
+    }
     failpoints.afterWritebackBuf?.();
     return [{ from, to: index.length, retired, blocks, keepInMemory: joinsSoon }];
   }

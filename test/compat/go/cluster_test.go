@@ -87,9 +87,15 @@ func TestStatusOfEveryMember(t *testing.T) {
 
 func TestStatusTellsStorageVersionAndQuota_Since3_6(t *testing.T) {
 	c := newClient(t)
-	answer, err := c.Status(testContext(t), endpoints[0])
+	ctx := testContext(t)
+	answer, err := c.Status(ctx, endpoints[0])
 	must(t, err)
-	equal(t, "storage version", answer.StorageVersion, fmt.Sprintf("%d.%d.0", serverVersion[0], serverVersion[1]))
+	// etcd raises it some seconds after the start.
+	for want := fmt.Sprintf("%d.%d.0", serverVersion[0], serverVersion[1]); answer.StorageVersion != want; {
+		time.Sleep(50 * time.Millisecond)
+		answer, err = c.Status(ctx, endpoints[0])
+		must(t, err)
+	}
 	equal(t, "quota", answer.DbSizeQuota, 2*1024*1024*1024)
 }
 

@@ -23,7 +23,7 @@ const ascending = fc
 describe("blocks", () => {
   it("give back any records that were packed into them, by pass and by search", () => {
     const property = fc.property(ascending, (records) => {
-      const blocks = packBlocks(columnsOf(records));
+      const blocks = [...packBlocks(columnsOf(records))];
       const decoded = blocks.map((block) => decodeBlock(Buffer.from(block.bytes), block) as Block);
       expect(decoded.flatMap((block) => block.records())).toEqual(records);
       for (const { main, sub, keyValue } of records) {

@@ -50,7 +50,7 @@ describe("pending revisions", () => {
           if (group !== undefined) {
             const flushed = new RevisionColumns();
             flushed.appendFirst(pending.revisions, group.recordCount);
-            const stored = packBlocks(flushed).flatMap((block) => block.records());
+            const stored = [...packBlocks(flushed)].flatMap((block) => block.records());
             expect(stored.length).toBe(group.recordCount);
             expect(stored.every((record, position) => same(record, model[position]!))).toBe(true);
             pending.release(group);

@@ -3,6 +3,13 @@ import { limits } from "../base/limits.js";
 import type { Countdown } from "./countdown.js";
 import type { Lease } from "./lease.js";
 
+/** One item of etcdserverpb.LeaseCheckpointRequest. */
+export interface LeaseCheckpoint {
+  readonly id: bigint;
+  /** 0: the whole time is left again. */
+  readonly remainingSeconds: number;
+}
+
 /**
  * A lease that nobody has renewed yet may be one that nobody will: its time is kept closely. One that is kept
  * alive is left alone a little longer than the third of its time at which clients renew.
