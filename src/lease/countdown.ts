@@ -35,6 +35,11 @@ export class Countdown implements Sleeper {
     readonly era: number,
   ) {}
 
+  /** Whether it is the one that its lease goes by: lists may still name those of leases that ended. */
+  get isCurrent(): boolean {
+    return this.lease.countdown === this;
+  }
+
   hasRunOut(nowMs: number): boolean {
     return this.freshMs === 0 && this.deadlineMs <= nowMs;
   }

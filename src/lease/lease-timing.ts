@@ -164,7 +164,7 @@ export class LeaseTiming {
     let at = 0;
     for (; at < this.expired.length && taken.length < room; at++) {
       const countdown = this.expired[at]!;
-      if (!isCurrent(countdown)) continue;
+      if (!countdown.isCurrent) continue;
       if (countdown.deadlineMs > confirmedMs) break;
       countdown.isEnding = true;
       taken.push(countdown.lease);
@@ -189,7 +189,7 @@ export class LeaseTiming {
   takeCheckpoints(): readonly LeaseCheckpoint[] {
     const checkpoints: LeaseCheckpoint[] = [];
     for (const countdown of this.toClear) {
-      if (isCurrent(countdown)) checkpoints.push({ id: countdown.lease.id, remainingSeconds: 0 });
+      if (countdown.isCurrent) checkpoints.push({ id: countdown.lease.id, remainingSeconds: 0 });
     }
     for (const countdown of this.toCheckpoint) this.addCheckpoint(countdown, checkpoints);
     this.toClear = [];
@@ -297,7 +297,7 @@ export class LeaseTiming {
     const count = Math.min(fresh.length, limits.leaseStartsPerTickMax);
     for (let at = 0; at < count; at++) {
       const countdown = fresh[at]!;
-      if (!isCurrent(countdown)) continue;
+      if (!countdown.isCurrent) continue;
       // The tick's time was cut to whole milliseconds.
       countdown.deadlineMs = this.nowMs + 1 + countdown.freshMs;
       countdown.freshMs = 0;
@@ -344,7 +344,7 @@ export class LeaseTiming {
   }
 
   private addCheckpoint(countdown: Countdown, checkpoints: LeaseCheckpoint[]): void {
-    if (!isCurrent(countdown) || !this.worthCheckpointing(countdown)) return;
+    if (!countdown.isCurrent || !this.worthCheckpointing(countdown)) return;
     countdown.checkpointsOut++;
     checkpoints.push({ id: countdown.lease.id, remainingSeconds: this.leftSeconds(countdown) });
   }
@@ -388,13 +388,9 @@ export class LeaseTiming {
   /** Those at the front that ended otherwise, by a client's revoke. */
   private dropAnswered(): void {
     let gone = 0;
-    while (gone < this.expired.length && !isCurrent(this.expired[gone]!)) gone++;
+    while (gone < this.expired.length && !this.expired[gone]!.isCurrent) gone++;
     if (gone > 0) this.expired.splice(0, gone);
   }
 }
 
 const noAnswers: readonly LeaseAnswer[] = [];
-
-function isCurrent(countdown: Countdown): boolean {
-  return countdown.lease.countdown === countdown;
-}
