@@ -12,8 +12,8 @@ const idleShare = 0.05;
 /** Idle intervals before a collection. */
 const idleIntervals = 3;
 /**
- * …and before a second, or one for little garbage: V8 lets go of room that the first left, when little was allocated for
- * some seconds (after 200,000 puts: 109 MB resident, then 94).
+ * …and before a second, or one for little garbage: V8 makes its young generation small when little was allocated for
+ * some seconds.
  */
 const quietIntervals = 15;
 
