@@ -15,7 +15,12 @@ import { connect } from "./dist/client/index.js";
 import { codeFile, loadProgram, runProgram } from "./dist/server/bundle.js";
 
 // V8 takes code back under the same flags only: those of bin/etcd.
-const flags = ["--no-warnings", "--semi-space-growth-factor=8", "--max-semi-space-size=8", "--no-memory-reducer"];
+const flags = [
+  "--no-warnings",
+  "--semi-space-growth-factor=8",
+  "--max-semi-space-size=8",
+  "--no-memory-reducer",
+];
 const answerMsMax = 60_000;
 const answerPollMs = 50;
 
