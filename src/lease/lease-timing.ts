@@ -114,7 +114,7 @@ export class LeaseTiming {
     else this.renewLater(lease, ticket);
   }
 
-  /** As `renew`, but gives the answer; undefined where it has to be awaited: nothing is done then. */
+  /** As `renew`, but gives the answer; undefined where it has to be awaited, which is left to `renew`. */
   renewAtOnce(lease: Lease | undefined): number | undefined {
     assert(this.isLeading, "only a leader renews");
     if (lease === undefined) return 0;

@@ -124,11 +124,8 @@ export function describeTargets(titles: readonly string[], define: (cluster: Tar
       const target: Target = { name, memberCount, withTls, binary };
       let cluster: RunningCluster | undefined;
       beforeAll(async () => {
-        cluster = await startCluster(binary, memberCount, {
-          extraArgs: progressArgs(binary),
-          withTls,
-          ...(linkDelayMs === undefined ? {} : { linkDelayMs }),
-        });
+        const extraArgs = progressArgs(binary);
+        cluster = await startCluster(binary, memberCount, { extraArgs, withTls, linkDelayMs });
       }, startTimeoutMs);
       afterAll(async () => cluster?.destroy());
       const running = (): RunningCluster => {

@@ -158,7 +158,7 @@ export interface ClusterOptions {
   readonly extraArgs: readonly string[];
   readonly withTls: boolean;
   /** How much later than sent each byte between members arrives. Absent: as soon as the system carries it. */
-  readonly linkDelayMs?: number;
+  readonly linkDelayMs?: number | undefined;
 }
 
 async function startLinks(members: readonly MemberPlan[], delayMs: number): Promise<readonly LateLink[]> {

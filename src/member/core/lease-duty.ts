@@ -90,7 +90,7 @@ export class LeaseDuty {
     this.gathering.push(renewal);
   }
 
-  /** As `renew`, of a leader that is confirmed now. Undefined where something has to be awaited: nothing is done then. */
+  /** As `renew`, of a leader that is confirmed now. Undefined where the answer has to be awaited: then `renew` is to be asked. */
   renewAtOnce(lease: LeaseId): number | undefined {
     return this.lessor.timing.renewAtOnce(this.lessor.find(lease));
   }
