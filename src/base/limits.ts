@@ -31,8 +31,11 @@ export const limits = {
   uncommittedBytesMax: 256 * mib,
   /** Bytes of committed entries handed to apply at once: keeps one synchronous apply step below about 10 ms. */
   applyBatchBytesMax: 1 * mib,
-  /** Newest entries of the log that are kept as they came, and up to twice as many: what is applied and sent while all is well. */
-  logEntriesUnpacked: 256,
+  /**
+   * Newest entries of the log that are kept as they came, or those of the last append where they are more: what is applied
+   * and sent while all is well. V8 copies each of them twice when it collects garbage, so they are few.
+   */
+  logEntriesUnpacked: 64,
   /** Older entries are packed in pieces of memory of this size. */
   logPageBytes: 256 * kib,
   /** Dropped pieces kept for the next entries: what 10,000 entries of 400 bytes take, the cut of --snapshot-count. */

@@ -93,8 +93,8 @@ export class MemoryLog {
     const skipped = Math.max(0, this.cutIndex + 1 - first.index);
     if (skipped >= entries.length) return;
     this.truncate(first.index + skipped - this.cutIndex - 1);
+    if (this.recent.length + entries.length - skipped > limits.logEntriesUnpacked) this.pack();
     for (let at = skipped; at < entries.length; at++) this.recent.push(entries[at]!);
-    if (this.recent.length >= 2 * limits.logEntriesUnpacked) this.pack();
   }
 
   /** The newest snapshot; undefined when the log was never cut. */
@@ -145,11 +145,9 @@ export class MemoryLog {
     if (count - packed < this.recent.length) this.recent.length = count - packed;
   }
 
-  /** What is read now is recent: the rest of it goes to the packed ones. */
+  /** What is read next is what is appended next: all before it goes to the packed ones. */
   private pack(): void {
-    const { recent } = this;
-    const count = recent.length - limits.logEntriesUnpacked;
-    for (let at = 0; at < count; at++) this.older.push(recent[at]!);
-    this.recent = recent.slice(count);
+    for (const entry of this.recent) this.older.push(entry);
+    this.recent = [];
   }
 }

@@ -1,5 +1,6 @@
 /** What LevelDB holds, as memory knows it, and the one place where it changes. */
 import { assert } from "../../base/assert.js";
+import { latin1ToBytes } from "../../base/bytes.js";
 import { limits } from "../../base/limits.js";
 import type { RevisionId } from "../../mvcc/contract.js";
 import type { AppliedMark } from "../../ports/revision-store.js";
@@ -8,7 +9,7 @@ import { encodeBlockKey, encodeStateKey, markKey } from "./keys.js";
 import { loadContent } from "./load-content.js";
 import { encodeMark, type StoreMark } from "./mark.js";
 import type { OrderedStore, StoreOperation } from "./ordered-store.js";
-import type { StateChanges } from "./pending-units.js";
+import type { StateChanges } from "./sealed-units.js";
 import { encodeState, StateTable } from "./state-table.js";
 
 /** One atomic batch. */
@@ -115,7 +116,7 @@ export class DurableContent {
     const stateChecksums = new Map<string, number | undefined>();
     for (const [key, value] of change.state) {
       const before = this.state.durableChecksum(key);
-      const after = value === undefined ? undefined : encodeState(key, value);
+      const after = value === undefined ? undefined : encodeState(key, latin1ToBytes(value));
       stateChecksums.set(key, after?.checksum);
       if (before !== undefined) content.removeState(before);
       if (after !== undefined) content.addState(after.checksum);

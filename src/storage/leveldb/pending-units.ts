@@ -7,42 +7,17 @@ import type { RevisionRecord } from "../../mvcc/contract.js";
 import type { AppliedMark } from "../../ports/revision-store.js";
 import { directoryEntryBytes } from "./block-codec.js";
 import { RevisionColumns } from "./revision-columns.js";
+import { SealedUnits, type UnitGroup } from "./sealed-units.js";
 import { ValuePages } from "./value-pages.js";
-
-/** Key → new value, or undefined for removed. */
-export type StateChanges = ReadonlyMap<string, Uint8Array | undefined>;
-
-interface Unit {
-  readonly applied: AppliedMark;
-  readonly recordCount: number;
-  readonly recordBytes: number;
-  readonly bytes: number;
-  readonly state: StateChanges;
-}
-
-/** Whole units for one batch. */
-export interface UnitGroup {
-  readonly applied: AppliedMark;
-  readonly unitCount: number;
-  /** Of the pending revisions, the first so many. */
-  readonly recordCount: number;
-  /** What they take in blocks, without the blocks' headers. */
-  readonly recordBytes: number;
-  readonly state: StateChanges;
-  readonly bytes: number;
-}
-
-const noChanges: StateChanges = new Map();
 
 export class PendingUnits {
   readonly revisions = new RevisionColumns();
   /** Their values. */
   private readonly pages = new ValuePages();
-  private readonly units: Unit[] = [];
+  private readonly units = new SealedUnits();
   private openRecords = 0;
   private openRecordBytes = 0;
   private openBytes = 0;
-  private openState: Map<string, Uint8Array | undefined> | undefined;
   private totalBytes = 0;
 
   /** Bytes of everything pending, sealed or not. */
@@ -60,27 +35,18 @@ export class PendingUnits {
     this.addOpenBytes(bytes);
   }
 
-  /** `value` is taken over as it is. */
-  setState(key: string, value: Uint8Array | undefined): void {
-    this.openState ??= new Map();
-    this.openState.set(key, value);
+  /** `value` as a latin1 string: a few bytes of a shared piece of memory would keep all of it until the flush. */
+  setState(key: string, value: string | undefined): void {
+    this.units.change(key, value);
     this.addOpenBytes(key.length + (value?.length ?? 0));
   }
 
   seal(applied: AppliedMark): void {
-    const newest = this.units.at(-1)?.applied;
-    assert(newest === undefined || applied.index >= newest.index, "units are sealed in the order of the log");
-    this.units.push({
-      applied,
-      recordCount: this.openRecords,
-      recordBytes: this.openRecordBytes,
-      bytes: this.openBytes,
-      state: this.openState ?? noChanges,
-    });
+    const { openRecords: recordCount, openRecordBytes: recordBytes, openBytes: bytes } = this;
+    this.units.seal(applied, { recordCount, recordBytes, bytes });
     this.openRecords = 0;
     this.openRecordBytes = 0;
     this.openBytes = 0;
-    this.openState = undefined;
   }
 
   /** A copy of the value of a pending revision. */
@@ -96,34 +62,14 @@ export class PendingUnits {
       if (!visit(revisions.recordAt(at))) return;
   }
 
-  /**
-   * The oldest units at or below `durableIndex`, of about `bytesMax` at most but one at least; undefined when
-   * there is none. They stay pending until `release`.
-   */
+  /** See `SealedUnits.firstGroup`. */
   firstGroup(durableIndex: Index, bytesMax: number): UnitGroup | undefined {
-    let unitCount = 0;
-    let recordCount = 0;
-    let recordBytes = 0;
-    let bytes = 0;
-    for (const unit of this.units) {
-      if (unit.applied.index > durableIndex || (unitCount > 0 && bytes + unit.bytes > bytesMax)) break;
-      unitCount++;
-      recordCount += unit.recordCount;
-      recordBytes += unit.recordBytes;
-      bytes += unit.bytes;
-    }
-    const last = this.units[unitCount - 1];
-    if (last === undefined) return undefined;
-    const state = new Map<string, Uint8Array | undefined>();
-    for (const unit of this.units.slice(0, unitCount)) {
-      for (const [key, value] of unit.state) state.set(key, value);
-    }
-    return { applied: last.applied, unitCount, recordCount, recordBytes, state, bytes };
+    return this.units.firstGroup(durableIndex, bytesMax);
   }
 
   /** The group that `firstGroup` gave is durable. */
   release(group: UnitGroup): void {
-    this.units.splice(0, group.unitCount);
+    this.units.release(group.unitCount);
     for (const page of this.revisions.dropFirst(group.recordCount)) this.pages.release(page);
     this.totalBytes -= group.bytes;
     assert(this.totalBytes >= 0, "no more bytes become durable than were pending");

@@ -13,7 +13,7 @@
  */
 import { assert } from "../../base/assert.js";
 import type { Index, Revision } from "../../base/brand.js";
-import { copyBytes } from "../../base/bytes.js";
+import { bytesToLatin1 } from "../../base/bytes.js";
 import { failpoints } from "../../base/failpoint.js";
 import { limits } from "../../base/limits.js";
 import type { Logger } from "../../base/logger.js";
@@ -27,9 +27,10 @@ import type { BlockSplice } from "./block-table.js";
 import { type CompactionCursor, compactSlice, reclaimRanges } from "./compaction.js";
 import { DurableContent } from "./durable-content.js";
 import type { OrderedStore } from "./ordered-store.js";
-import { PendingUnits, type UnitGroup } from "./pending-units.js";
+import { PendingUnits } from "./pending-units.js";
 import { RevisionColumns } from "./revision-columns.js";
 import { allRevisions, recordsOf, scanBlocks } from "./scan.js";
+import type { UnitGroup } from "./sealed-units.js";
 import { WriteTurns } from "./write-turns.js";
 
 export interface RevisionStoreOptions {
@@ -132,8 +133,7 @@ export class LevelRevisionStore implements RevisionStore {
   }
 
   setState(key: string, value: Uint8Array | undefined): void {
-    // In memory of its own: a few bytes of a shared piece would keep all of it, and one lives until the flush.
-    const kept = value === undefined ? undefined : copyBytes(value);
+    const kept = value === undefined ? undefined : bytesToLatin1(value);
     this.content.state.set(key, kept);
     this.pending.setState(key, kept);
   }

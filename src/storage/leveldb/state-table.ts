@@ -37,10 +37,9 @@ export class StateTable {
     return value === undefined ? undefined : latin1ToBytes(value);
   }
 
-  /** The durable record stays until `makeDurable`. */
-  set(key: string, bytes: Uint8Array | undefined): void {
+  /** `value` as a latin1 string. The durable record stays until `makeDurable`. */
+  set(key: string, value: string | undefined): void {
     const record = this.records.get(key);
-    const value = bytes === undefined ? undefined : bytesToLatin1(bytes);
     this.bytes += recordBytes(key, value) - recordBytes(key, record?.value);
     if (record !== undefined) record.value = value;
     else if (value !== undefined) this.records.set(key, { value, durableChecksum: undefined });
