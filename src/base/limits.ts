@@ -241,7 +241,7 @@ export const limits = {
   /** Answers to watches in one step, at 0.5 µs each: whoever is left is served from history, in the next steps, at twice that. */
   watchSendsPerStep: 16_384,
   /** Where a turn told more watches than this, the next one's answers leave before its events: these hold them up by 50 µs a hundred. */
-  watchesToldFirstMax: 64,
+  watchesToldFirstMax: 128,
   /** Revisions that a watch may lag to be served before those that lag more: about one slice. */
   watchNearRevisions: 1_000,
   /** Shortest interval of timed progress notifications, ms; etcd's minWatchProgressInterval. */
