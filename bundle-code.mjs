@@ -20,6 +20,7 @@ const flags = [
   "--semi-space-growth-factor=8",
   "--max-semi-space-size=8",
   "--no-memory-reducer",
+  "--no-parallel-scavenge",
 ];
 const answerMsMax = 60_000;
 const answerPollMs = 50;
