@@ -48,12 +48,20 @@ export const streamRows: readonly StreamRow[] = [
     title: "events to 10,000 watches of one key, each put waits for all (latency: until all have it)",
     targets: [atLeast(1), { metric: "p50", bound: 1 }],
   },
-  {
-    ...{ ...common, workload: "watch-latency", clients: 4, watches: 10, requests: 0, rate: 500 },
-    id: "watch-latency",
-    title: "put to event, 100 watches of a key each, 500 puts a second at equal distances",
-    targets: latencyTargets,
-  },
+  ...(
+    [
+      [500, 4],
+      [2_000, 16],
+      [5_000, 32],
+    ] as const
+  ).map(
+    ([rate, clients]): StreamRow => ({
+      ...{ ...common, kind: "stream", workload: "watch-latency", watches: 10, requests: 0, rate, clients },
+      id: `watch-latency-${rate}`,
+      title: `put to event, 100 watches of a key each, ${rate.toLocaleString("en")} puts a second at equal distances`,
+      targets: latencyTargets,
+    }),
+  ),
   {
     ...{ ...common, workload: "watch-bursts", clients: 4, watches: 10, requests: 0, rate: 500 },
     id: "watch-bursts",

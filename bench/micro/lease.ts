@@ -1,5 +1,6 @@
 /** Leases in memory, without log and disk: what a grant, a keep-alive, a tick and an end cost, and what one takes. */
 
+import { bytesToLatin1 } from "../../src/base/bytes.js";
 import { MetricRegistry } from "../../src/base/metrics.js";
 import type { StateRecords } from "../../src/base/state-records.js";
 import { leaseMetrics } from "../../src/lease/lease-metrics.js";
@@ -21,7 +22,7 @@ function leader(): Bench {
   const records = new StateTable();
   const stateRecords: StateRecords = {
     getState: (key) => records.get(key),
-    setState: (key, value) => records.set(key, value),
+    setState: (key, value) => records.set(key, value === undefined ? undefined : bytesToLatin1(value)),
     listState: (prefix) => records.list(prefix),
   };
   const lessor = new Lessor({ records: stateRecords, metrics: leaseMetrics(new MetricRegistry()) });
