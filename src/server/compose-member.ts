@@ -79,7 +79,7 @@ export function composeMember(config: ServerConfig, opened: OpenedMember, deps: 
   });
   const connectPeers = (): void =>
     peers.setPeers(core.state.membership.members().map(({ id, peerUrls }) => ({ id, urls: peerUrls })));
-  const watches = new MemberWatches({ hub, flushAnswers: flushNow, fail });
+  const watches = new MemberWatches({ hub, flush: flushNow, fail });
   const observe = (effects: Effects): void => {
     if (effects.leaderChanged) leaders.changed(core.raft.status().leader, clock.monotonicMs());
     if (effects.membershipChanged) connectPeers();

@@ -117,7 +117,7 @@ export class MemberProcess implements Owner {
     deps.sabotage.hub(this.hub);
     this.watches = new MemberWatches({
       hub: this.hub,
-      flushAnswers: () => {},
+      flush: () => {},
       fail: (error) => deps.failed(this, error),
     });
   }
