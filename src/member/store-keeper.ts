@@ -125,13 +125,18 @@ export class StoreKeeper {
   /** Streams an image of the store to the peer that `message` is for, with the message made to say what the image is. */
   sendSnapshot(message: Message, peers: PeerTransport): void {
     if (message.type !== "MsgSnap") return;
-    this.openSnapshot(message, peers).catch((error: unknown) => {
+    const failed = (error: unknown): void => {
       this.deps.logger.warn(caller, "failed to send database snapshot", {
         to: message.to.toString(16),
         error: String(error),
       });
       this.deps.core.step({ type: "snapshotSent", peer: message.to, arrived: false });
-    });
+    };
+    // A leader whose store can not be written must not go on: whoever needs an image would never get one.
+    const stop = (error: unknown): void => {
+      if (!this.closed) this.deps.fail(error);
+    };
+    this.flushAlone().then(() => this.openSnapshot(message, peers).catch(failed), stop);
   }
 
   /** Replaces the store by a received image, and the state in memory by what the image holds. */
@@ -228,7 +233,6 @@ export class StoreKeeper {
     peers: PeerTransport,
   ): Promise<void> {
     const { core, logger } = this.deps;
-    await this.flushAlone();
     const image = await this.current.openImage();
     if (image.applied.index < Math.max(core.state.confStateIndex, message.snapshot.metadata.index)) {
       await image.close();
