@@ -56,7 +56,7 @@ export const streamRows: readonly StreamRow[] = [
     ] as const
   ).map(
     ([rate, clients]): StreamRow => ({
-      ...{ ...common, kind: "stream", workload: "watch-latency", watches: 10, requests: 0, rate, clients },
+      ...{ ...common, workload: "watch-latency", watches: 10, requests: 0, rate, clients },
       id: `watch-latency-${rate}`,
       title: `put to event, 100 watches of a key each, ${rate.toLocaleString("en")} puts a second at equal distances`,
       targets: latencyTargets,

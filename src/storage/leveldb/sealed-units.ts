@@ -23,7 +23,7 @@ export interface UnitSizes {
   readonly bytes: number;
 }
 
-/** Whole units for one batch. */
+/** Whole units for one batch: the first `recordCount` of the pending revisions, and what became of the state. */
 export interface UnitGroup extends UnitSizes {
   readonly applied: AppliedMark;
   readonly unitCount: number;
